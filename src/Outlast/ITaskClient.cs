@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+
+namespace Outlast;
+
+/// <summary>The one door: every task of a host is submitted, read and steered here, whoever asks.</summary>
+/// <remarks>Thread-safe. Everything that changes a task returns only after the change is on disk.</remarks>
+public interface ITaskClient
+{
+    /// <summary>Accepts a task. When it returns, the task is durable.</summary>
+    /// <exception cref="InvalidTaskException">The spec is not acceptable.</exception>
+    /// <exception cref="FullException">The host is full and the spec asked to be refused then. Nothing of the task came into being.</exception>
+    /// <exception cref="IdempotencyMismatchException">The key belongs to another submission.</exception>
+    /// <exception cref="ParentEndedException">The parent is over, or asked to stop.</exception>
+    /// <exception cref="TaskNotFoundException">The parent is unknown.</exception>
+    /// <exception cref="DrainingException">The host is going away.</exception>
+    /// <exception cref="StoreUnavailableException">Nothing was accepted.</exception>
+    Task<TaskSnapshot> SubmitAsync(TaskSubmission submission, CancellationToken cancel = default);
+
+    /// <summary>Reads a task. Reading never consumes anything.</summary>
+    /// <exception cref="TaskNotFoundException">It was never known.</exception>
+    /// <exception cref="TaskRemovedException">It was, and retention has removed it.</exception>
+    Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default);
+
+    /// <summary>Reads the task that a person named: by number (all digits), by id, or by an end of its id of at least 4 characters.</summary>
+    /// <exception cref="TaskNotFoundException">Nothing matches.</exception>
+    /// <exception cref="TaskRemovedException">It was removed.</exception>
+    Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default);
+
+    /// <summary>Waits until the task has ended or <paramref name="wait"/> is over, then reads it. A removed task answers by exception at once.</summary>
+    Task<TaskSnapshot> WaitAsync(TaskId id, TimeSpan wait, CancellationToken cancel = default);
+
+    /// <summary>Lists tasks, newest first.</summary>
+    Task<TaskPage> ListAsync(TaskQuery query, CancellationToken cancel = default);
+
+    /// <summary>The task and everything below it, detached children too.</summary>
+    Task<TaskTree> TreeAsync(TaskId id, CancellationToken cancel = default);
+
+    /// <summary>Asks the task and its attached descendants to stop. Returns when the request is on disk; asking again changes nothing but may skip the grace.</summary>
+    /// <exception cref="TaskEndedException">It has ended, and how.</exception>
+    Task<TaskSnapshot> StopAsync(TaskId id, StopCommand command, CancellationToken cancel = default);
+
+    /// <summary>Moves limits of a task that has not ended.</summary>
+    /// <exception cref="TaskEndedException">It has ended.</exception>
+    Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default);
+
+    /// <summary>Events after a number, oldest first; <see cref="EventPage.GapUntil"/> says if older ones are no longer kept.</summary>
+    Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default);
+
+    /// <summary>Returns when an event with a larger number than <paramref name="after"/> may exist. Never polls.</summary>
+    Task WaitForEventAsync(long after, CancellationToken cancel = default);
+
+    /// <summary>Where the task's output is. The folder of an attempt that has not started does not exist yet.</summary>
+    /// <exception cref="TaskNotFoundException">It was never known.</exception>
+    /// <exception cref="TaskRemovedException">It was removed.</exception>
+    Task<OutputLocation> LocateOutputAsync(TaskId id, bool errorStream, CancellationToken cancel = default);
+}
+
+/// <summary>A task that somebody wants to start.</summary>
+/// <param name="Spec">What to run.</param>
+/// <param name="Actor">Who asks.</param>
+/// <param name="Parent">The task that asks, if one does.</param>
+/// <param name="IdempotencyKey">The same key and body again gives the same task.</param>
+/// <param name="BodyHash">What "the same body" means: SHA-256 of the request as it was given, in hex. Needed with a key.</param>
+public sealed record TaskSubmission(TaskSpec Spec, Actor Actor, TaskId? Parent = null, string? IdempotencyKey = null, string? BodyHash = null);
+
+/// <summary>A record and what is true of it at this moment.</summary>
+public sealed record TaskSnapshot(TaskRecord Record)
+{
+    /// <summary>Whether this answer repeats an earlier submission with the same idempotency key.</summary>
+    public bool Repeated { get; init; }
+    /// <summary>Its place in the queue, from 1, and what it waits for. Only while queued.</summary>
+    public QueuePlace? Queue { get; init; }
+    /// <summary>When the work last showed that it advances. Only while running or stopping.</summary>
+    public DateTimeOffset? LastActivityAt { get; init; }
+    /// <summary>How long it has been silent. Only while running or stopping.</summary>
+    public TimeSpan? Idle { get; init; }
+    /// <summary>How much it has printed, now.</summary>
+    public OutputFacts Output { get; init; } = Record.Output;
+    /// <summary>Seen alive after an end that named leftovers, or while a stop is being verified.</summary>
+    public ImmutableArray<Survivor> Survivors { get; init; } = [];
+}
+
+/// <summary>A place in the queue.</summary>
+/// <param name="Position">From 1.</param>
+/// <param name="WaitsFor">In words: <c>kind process: 8 of 8</c>, <c>not before 2026-11-20T10:00:00.000Z</c>.</param>
+public sealed record QueuePlace(int Position, string WaitsFor);
+
+/// <summary>Which tasks.</summary>
+public sealed record TaskQuery
+{
+    /// <summary>Any of these states; none: all.</summary>
+    public ImmutableArray<TaskState> States { get; init; } = [];
+    /// <summary>Of this kind.</summary>
+    public TaskKind? Kind { get; init; }
+    /// <summary>Of this session.</summary>
+    public string? Session { get; init; }
+    /// <summary>Children of this task.</summary>
+    public TaskId? Parent { get; init; }
+    /// <summary>Of this tree.</summary>
+    public TaskId? Root { get; init; }
+    /// <summary>With this mark (<c>key</c>, or <c>key=value</c>).</summary>
+    public string? Label { get; init; }
+    /// <summary>Whose name or command contains this text, case ignored.</summary>
+    public string? Text { get; init; }
+    /// <summary>Only numbers below this: the cursor.</summary>
+    public long? Before { get; init; }
+    /// <summary>At most so many, 1 to 1,000.</summary>
+    public int Limit { get; init; } = 50;
+}
+
+/// <summary>A page of a list, newest first.</summary>
+/// <param name="Tasks">The tasks.</param>
+/// <param name="Next">The <see cref="TaskQuery.Before"/> of the next page; none on the last.</param>
+public sealed record TaskPage(ImmutableArray<TaskSnapshot> Tasks, long? Next);
+
+/// <summary>A task with everything below it.</summary>
+public sealed record TaskTree(TaskSnapshot Task, ImmutableArray<TaskTree> Children);
+
+/// <summary>That somebody wants a task to stop.</summary>
+public sealed record StopCommand(EndCause Cause, Actor Actor, string? Reason = null, bool Now = false);
+
+/// <summary>That somebody moves limits.</summary>
+/// <param name="Actor">Who.</param>
+/// <param name="Timeout">The wall-clock limit.</param>
+/// <param name="IdleTimeout">The inactivity limit.</param>
+public sealed record ExtendCommand(Actor Actor, LimitChange? Timeout = null, LimitChange? IdleTimeout = null);
+
+/// <summary>How a limit is moved.</summary>
+/// <param name="By">How far. None: the limit is lifted.</param>
+/// <param name="FromNow">Whether it counts from now; otherwise it is added to what is left.</param>
+public sealed record LimitChange(TimeSpan? By, bool FromNow);
+
+/// <summary>Which events.</summary>
+/// <param name="After">Only larger numbers.</param>
+/// <param name="Limit">At most so many.</param>
+/// <param name="Task">Only of this task.</param>
+/// <param name="Session">Only of this session's tasks.</param>
+public sealed record EventQuery(long After, int Limit = 100, TaskId? Task = null, string? Session = null);
+
+/// <summary>Events, oldest first.</summary>
+/// <param name="Events">The events.</param>
+/// <param name="Next">The cursor after them; grows also when nothing matched.</param>
+/// <param name="GapUntil">The first number that is kept, when some after the cursor are not.</param>
+public sealed record EventPage(ImmutableArray<TaskEvent> Events, long Next, long? GapUntil = null);
+
+/// <summary>Where a log is.</summary>
+/// <param name="Path">The file; it may not exist yet, or not any more.</param>
+/// <param name="Record">The task, read at the same moment.</param>
+public sealed record OutputLocation(string Path, TaskRecord Record);

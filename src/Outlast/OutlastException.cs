@@ -1,0 +1,70 @@
+namespace Outlast;
+
+/// <summary>A promise or a request that cannot be kept, with the data that says why.</summary>
+public abstract class OutlastException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The spec is not acceptable.</summary>
+public sealed class InvalidTaskException(IReadOnlyDictionary<string, string[]> errors)
+    : OutlastException("The task cannot be accepted: " + string.Join("; ", errors.SelectMany(e => e.Value.Select(v => $"{e.Key}: {v}"))))
+{
+    /// <summary>Every bad field, by its JSON path, with what is wrong.</summary>
+    public IReadOnlyDictionary<string, string[]> Errors { get; } = errors;
+}
+
+/// <summary>No task of that name was ever known here.</summary>
+public sealed class TaskNotFoundException(string name) : OutlastException($"No task is known as '{name}'.")
+{
+    /// <summary>What was asked for.</summary>
+    public string Name { get; } = name;
+}
+
+/// <summary>The task was known, and its record has been removed.</summary>
+public sealed class TaskRemovedException(Tombstone tombstone)
+    : OutlastException($"Task {tombstone.Number} ({tombstone.Id}) ended as {tombstone.State} and was removed: {tombstone.Reason}.")
+{
+    /// <summary>What is left of it.</summary>
+    public Tombstone Tombstone { get; } = tombstone;
+}
+
+/// <summary>What was asked for needs a task that has not ended.</summary>
+public sealed class TaskEndedException(TaskRecord record) : OutlastException($"Task {record.Number} has ended: {record.State}.")
+{
+    /// <summary>The ended task.</summary>
+    public TaskRecord Record { get; } = record;
+}
+
+/// <summary>The parent is over, or asked to stop: it can start no child.</summary>
+public sealed class ParentEndedException(TaskRecord parent) : OutlastException($"Task {parent.Number} can start no child any more: it is {(parent.IsFinishing ? "finishing" : parent.State)}.")
+{
+    /// <summary>The parent.</summary>
+    public TaskRecord Parent { get; } = parent;
+}
+
+/// <summary>The host is full and the task asked to be refused then.</summary>
+public sealed class FullException(string limit, int running, int max) : OutlastException($"No room: {limit} has {running} of {max}.")
+{
+    /// <summary>Which limit: <c>kind process</c>, <c>host</c>.</summary>
+    public string Limit { get; } = limit;
+    /// <summary>How many places are taken or waited for.</summary>
+    public int Running { get; } = running;
+    /// <summary>How many there are.</summary>
+    public int Max { get; } = max;
+}
+
+/// <summary>The idempotency key was used before, for something else.</summary>
+public sealed class IdempotencyMismatchException(string key, TaskId id) : OutlastException($"The idempotency key '{key}' belongs to task {id}, which was submitted with another body.")
+{
+    /// <summary>The key.</summary>
+    public string Key { get; } = key;
+    /// <summary>The task that has it.</summary>
+    public TaskId Id { get; } = id;
+}
+
+/// <summary>The store cannot be read or written; nothing was accepted.</summary>
+public sealed class StoreUnavailableException(string message, Exception? inner = null) : OutlastException(message, inner);
+
+/// <summary>The store cannot be opened: another host has it, or it is of a newer schema.</summary>
+public sealed class StoreRefusedException(string message) : OutlastException(message);
+
+/// <summary>A host that goes away takes no new work.</summary>
+public sealed class DrainingException() : OutlastException("This host is going away and takes no new work.");

@@ -1,0 +1,95 @@
+using System.Collections.Immutable;
+
+namespace Outlast.Runners;
+
+/// <summary>Runs the attempts of one kind of task.</summary>
+/// <remarks>A runner never learns that a store exists: it is handed a context and tells what happened. Thread-safe; one call of <see cref="RunAsync"/> or <see cref="AdoptAsync"/> an attempt.</remarks>
+public interface ITaskRunner
+{
+    /// <summary>Which kind.</summary>
+    TaskKind Kind { get; }
+
+    /// <summary>Starts the attempt and follows it to its end. A launch that the system refuses is an outcome (cause <see cref="EndCause.NeverStarted"/>).</summary>
+    /// <param name="attempt">What to run.</param>
+    /// <param name="letGo">The host goes: stop following, leave the work alone, throw <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="NeverStartedException">It provably did not start, through no fault of its own (no room on the disk, say): it may be queued again.</exception>
+    Task<TaskOutcome> RunAsync(AttemptContext attempt, CancellationToken letGo);
+
+    /// <summary>Finds out what became of an attempt whose owner is gone. Starts nothing; afterwards nothing of a "never started" attempt can start any more.</summary>
+    Task<AttemptFinding> ExamineAsync(AttemptContext attempt, CancellationToken letGo);
+
+    /// <summary>Follows an attempt that was found alive or ended to its end, as if this host had started it.</summary>
+    Task<TaskOutcome> AdoptAsync(AttemptContext attempt, CancellationToken letGo);
+
+    /// <summary>Stops everything that belongs to the attempt: asks, waits the rest of the grace, kills, looks again. Bounded in time; idempotent; returns after verification.</summary>
+    /// <param name="attempt">What to stop.</param>
+    /// <param name="stop">The request; its grace counts from <see cref="StopRequest.RequestedAt"/>, but a host that took over waits 1 s at least.</param>
+    /// <param name="hurry">Cancelled when the rest of the grace is to be skipped.</param>
+    /// <param name="letGo">The host goes: leave the ladder where it is; the next host goes on with it.</param>
+    Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo);
+
+    /// <summary>Measures all given attempts at one moment. An attempt that cannot be measured is absent, with its error in <paramref name="failures"/>.</summary>
+    ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures);
+
+    /// <summary>Sizes of the attempt's output, read now. Cheap; also for attempts that ended long ago.</summary>
+    OutputFacts MeasureOutput(AttemptContext attempt);
+}
+
+/// <summary>One attempt, as its runner sees it.</summary>
+public sealed class AttemptContext
+{
+    /// <summary>The task.</summary>
+    public required TaskId Task { get; init; }
+    /// <summary>Which attempt, from 1.</summary>
+    public required int Attempt { get; init; }
+    /// <summary>What to run.</summary>
+    public required TaskSpec Spec { get; init; }
+    /// <summary>The attempt's own folder (<c>tasks/ID/N</c>); the runner makes it.</summary>
+    public required string Folder { get; init; }
+    /// <summary>The task's parent, for the environment.</summary>
+    public TaskId? Parent { get; init; }
+    /// <summary>The process as far as it is recorded; set by whoever adopts, and by <see cref="Launched"/>'s caller.</summary>
+    public ProcessFacts? Process { get; set; }
+    /// <summary>Called once, when the process exists; completes when the record knows it.</summary>
+    public required Func<ProcessFacts, Task> Launched { get; init; }
+    /// <summary>Called with facts worth keeping beside the main story.</summary>
+    public required Func<string, Task> Annotated { get; init; }
+    /// <summary>Whether a stop is asked, read at the moment of the call.</summary>
+    public required Func<StopRequest?> StopAsked { get; init; }
+}
+
+/// <summary>What became of an attempt whose owner is gone.</summary>
+public enum FindingKind
+{
+    /// <summary>It provably never started and cannot start any more.</summary>
+    NeverStarted,
+    /// <summary>Something of it is alive: <see cref="ITaskRunner.AdoptAsync"/> follows it.</summary>
+    Alive,
+    /// <summary>It has ended and what it left tells how: <see cref="ITaskRunner.AdoptAsync"/> returns the outcome at once.</summary>
+    Ended,
+    /// <summary>It is gone, and nothing tells how: another boot of the machine, or no record.</summary>
+    Gone,
+}
+
+/// <summary>What became of an attempt, and how that is known.</summary>
+/// <param name="Kind">Which of the four.</param>
+/// <param name="Evidence">In words.</param>
+/// <param name="Process">The process, when the folder knows it and the record may not.</param>
+public sealed record AttemptFinding(FindingKind Kind, string Evidence, ProcessFacts? Process = null);
+
+/// <summary>How a stop went.</summary>
+/// <param name="Survivors">What is still alive after everything was tried; empty when verified gone.</param>
+/// <param name="Evidence">The steps, in words: <c>TERM to group 4711 at 0.0 s</c>, <c>KILL at 10.0 s</c>, <c>verified gone at 10.1 s</c>.</param>
+public sealed record StopReport(ImmutableArray<Survivor> Survivors, ImmutableArray<string> Evidence);
+
+/// <summary>Signs of life of an attempt, at one moment. Whatever is larger than the last time is activity.</summary>
+/// <param name="Output">How much it printed.</param>
+/// <param name="LastOutputAt">When its log last changed.</param>
+/// <param name="Cpu">CPU time of everything that belongs to it, ended descendants included as far as known.</param>
+/// <param name="Births">How many of its processes have been seen so far.</param>
+/// <param name="Processes">How many of its processes are alive (zombies are not).</param>
+/// <param name="PeakBytes">The largest resident memory of any one of them so far.</param>
+public sealed record AttemptVitals(OutputFacts Output, DateTimeOffset? LastOutputAt, TimeSpan Cpu, int Births, int Processes, long PeakBytes);
+
+/// <summary>An attempt provably did not start, through no fault of its own.</summary>
+public sealed class NeverStartedException(string message, Exception? inner = null) : OutlastException(message, inner);

@@ -1,0 +1,124 @@
+using System.Collections.Immutable;
+
+namespace Outlast.Storage;
+
+/// <summary>Where tasks live. A narrow set of verbs; every write is compare-and-set and durable when it returns.</summary>
+/// <remarks>
+/// Thread-safe. A store never learns that anything runs. This contract will change until a second implementation outside this repository exists.
+/// Every member may throw <see cref="StoreUnavailableException"/>; then nothing of the call has happened, and the same call may be made again later.
+/// </remarks>
+public interface ITaskStore : IAsyncDisposable
+{
+    /// <summary>What this store is and what it can honour.</summary>
+    StoreDescription Description { get; }
+
+    /// <summary>Opens the store for a new host and counts its boot epoch up, durably. Called once, before anything else.</summary>
+    /// <exception cref="StoreRefusedException">A newer schema (left untouched), or not our file.</exception>
+    Task<StoreOpening> OpenAsync(CancellationToken cancel = default);
+
+    /// <summary>Writes all changes of one commit, or none. Commits of concurrent callers share a transaction; each gets its own verdict.</summary>
+    Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default);
+
+    /// <summary>Reads one record; none if it was never there or has been removed.</summary>
+    Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default);
+
+    /// <summary>The ids that a name fits: a number, a whole id, or an end of an id of at least 4 characters; of records and tombstones. At most 10.</summary>
+    Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default);
+
+    /// <summary>Lists records, newest first.</summary>
+    Task<ImmutableArray<TaskRecord>> ListAsync(TaskQuery query, CancellationToken cancel = default);
+
+    /// <summary>Every record that has not ended, in order of number, without its spec: cheap however many have ended and however large their environments are.</summary>
+    Task<ImmutableArray<OpenTask>> ListOpenAsync(CancellationToken cancel = default);
+
+    /// <summary>How many records there are in each state; kept, not counted.</summary>
+    Task<ImmutableDictionary<TaskState, long>> CountAsync(CancellationToken cancel = default);
+
+    /// <summary>Events after a number, oldest first.</summary>
+    Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default);
+
+    /// <summary>What is left of a removed task.</summary>
+    Task<Tombstone?> FindTombstoneAsync(TaskId id, CancellationToken cancel = default);
+
+    /// <summary>Ended records whose end is before <paramref name="endedBefore"/>, oldest end first.</summary>
+    Task<ImmutableArray<TaskId>> ListExpiredAsync(DateTimeOffset endedBefore, int limit, CancellationToken cancel = default);
+
+    /// <summary>Replaces ended records by tombstones, with one event each; an id that is open or unknown is passed over. Returns the tombstones made.</summary>
+    Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default);
+
+    /// <summary>Drops tombstones (with their idempotency keys) made before <paramref name="removedBefore"/>, and events older than <paramref name="eventsBefore"/>.</summary>
+    Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default);
+
+    /// <summary>Rows that could not be read and were set aside, with the reason.</summary>
+    Task<ImmutableArray<QuarantinedRow>> ListQuarantinedAsync(CancellationToken cancel = default);
+
+    /// <summary>Writes and removes something small, durably: whether the store would accept work now.</summary>
+    Task ProbeAsync(CancellationToken cancel = default);
+}
+
+/// <summary>What a store is.</summary>
+/// <param name="Kind"><c>sqlite</c>, <c>memory</c>.</param>
+/// <param name="Library">Which library and version does the work.</param>
+/// <param name="Durability"><c>full</c>: what is acknowledged survives a power cut. <c>none</c>: it ends with the process.</param>
+public sealed record StoreDescription(string Kind, string Library, string Durability);
+
+/// <summary>What opening found.</summary>
+/// <param name="Epoch">This host's boot epoch, from 1; larger than any before.</param>
+/// <param name="Quarantined">How many rows were set aside at this opening.</param>
+public sealed record StoreOpening(long Epoch, int Quarantined);
+
+/// <summary>Changes that happen together or not at all.</summary>
+public sealed record StoreCommit(ImmutableArray<RecordChange> Changes)
+{
+    /// <summary>Events of the host itself that go with them.</summary>
+    public ImmutableArray<TaskEventDraft> HostEvents { get; init; } = [];
+
+    /// <summary>A commit of one change.</summary>
+    public static StoreCommit Of(RecordChange change) => new([change]);
+}
+
+/// <summary>One record as it shall be.</summary>
+/// <param name="After">The record with its new version, which is <paramref name="ExpectedVersion"/> + 1, and with <see cref="TaskRecord.Events"/> already counting <paramref name="Events"/>.</param>
+/// <param name="ExpectedVersion">The version that must be there; 0: the record must be new.</param>
+/// <param name="ExpectedToken">The token that the stored claim must have; none: whoever has it.</param>
+/// <param name="Events">What happened.</param>
+public sealed record RecordChange(TaskRecord After, long ExpectedVersion, FencingToken? ExpectedToken, ImmutableArray<TaskEventDraft> Events)
+{
+    /// <summary>With a new record: its key, and the hash of what was submitted under it.</summary>
+    public IdempotencyKey? Key { get; init; }
+}
+
+/// <summary>A key under which a submission may come twice.</summary>
+public sealed record IdempotencyKey(string Key, string BodyHash);
+
+/// <summary>What became of a commit.</summary>
+public enum CommitResult
+{
+    /// <summary>All of it is on disk.</summary>
+    Committed,
+    /// <summary>Nothing happened: a record has another version, or exists already, or is gone. Read again and decide again.</summary>
+    WrongVersion,
+    /// <summary>Nothing happened: a record's claim has another token. Stop.</summary>
+    WrongToken,
+    /// <summary>Nothing happened: the idempotency key is taken.</summary>
+    KeyTaken,
+}
+
+/// <summary>What became of a commit.</summary>
+/// <param name="Result">Which of the four.</param>
+/// <param name="Records">When committed: the records in the order of the changes, with their numbers.</param>
+/// <param name="Events">When committed: the events with their numbers.</param>
+/// <param name="Offender">When not: the record that did not match, or the task that has the key.</param>
+/// <param name="KeyHash">When the key is taken: the hash of what was submitted under it.</param>
+public sealed record CommitVerdict(
+    CommitResult Result, ImmutableArray<TaskRecord> Records, ImmutableArray<TaskEvent> Events, TaskId? Offender = null, string? KeyHash = null);
+
+/// <summary>A record that has not ended, in short.</summary>
+public sealed record OpenTask(
+    TaskId Id, long Number, TaskKind Kind, TaskState State, long Version, TaskId? Parent, TaskId Root, bool Detached, FencingToken? Token, bool FirstInLine, DateTimeOffset? NotBefore, DateTimeOffset? StartBy);
+
+/// <summary>A row that could not be read.</summary>
+/// <param name="Source">Table and row, or the name of a file.</param>
+/// <param name="Reason">What is wrong with it.</param>
+/// <param name="File">Where it is kept, byte for byte.</param>
+public sealed record QuarantinedRow(string Source, string Reason, string File);

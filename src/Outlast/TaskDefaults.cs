@@ -1,0 +1,22 @@
+namespace Outlast;
+
+/// <summary>Limits of a task that does not set its own.</summary>
+public sealed class TaskDefaults
+{
+    /// <summary>Wall-clock limit of a process. None: no limit.</summary>
+    /// <value>None.</value>
+    public TimeSpan? ProcessTimeout { get; init; }
+    /// <summary>Inactivity limit of a process. None: no limit.</summary>
+    /// <value>None.</value>
+    public TimeSpan? ProcessIdleTimeout { get; init; }
+    /// <summary>After how much silence of a process a warning goes out. None: no warning.</summary>
+    /// <value>30 minutes; half the limit where the limit is shorter.</value>
+    public TimeSpan? ProcessIdleWarning { get; init; } = TimeSpan.FromMinutes(30);
+    /// <summary>How long a stop waits between asking and killing a process.</summary>
+    /// <value>10 seconds.</value>
+    public TimeSpan ProcessStopGrace { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The warning in force: the one that was set, or the default moved to half the limit when the limit is shorter.</summary>
+    public static TimeSpan? MoveWarning(TimeSpan? warning, bool warningWasSet, TimeSpan? limit) =>
+        warning is { } w && limit is { } l && w >= l && !warningWasSet ? l / 2 : warning;
+}
