@@ -45,6 +45,8 @@ public sealed record StopRequest
     public bool Now { get; init; }
     /// <summary>What a rule measured.</summary>
     public ImmutableSortedDictionary<string, long> Measured { get; init; } = ImmutableSortedDictionary<string, long>.Empty;
+    /// <summary>Whether somebody asked for the task's end after a limit had asked for the attempt's: no retry follows.</summary>
+    public bool NoRetry { get; init; }
 }
 
 /// <summary>A fact that came beside the main story: a late result, a survived restart, a shortened log.</summary>

@@ -17,7 +17,9 @@ public sealed record TaskRecord
     public required long Version { get; init; }
     /// <summary>The attempt that runs or ran last, from 1; 0 before the first claim. An attempt that provably never started is not counted.</summary>
     public int Attempt { get; init; }
-    /// <summary>Who runs it. Absent when queued or ended, and when it waits without an owner.</summary>
+    /// <summary>Whether the attempt goes on from its journal: suspended, answered without an owner, or left by an owner that is gone. The next claim then counts no new attempt.</summary>
+    public bool Resumes { get; init; }
+    /// <summary>Who runs it. Absent when queued, ended or finishing, and when it waits without an owner.</summary>
     public TaskClaim? Claim { get; init; }
     /// <summary>The task that started it.</summary>
     public TaskId? Parent { get; init; }

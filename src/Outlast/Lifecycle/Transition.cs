@@ -44,10 +44,11 @@ internal abstract record Transition
     /// <param name="at">When.</param>
     public static Transition Adopted(TaskClaim claim, bool alive, ProcessFacts? process, string evidence, DateTimeOffset at) => new Adopt(claim, alive, process, evidence, at);
     /// <summary>The owner is gone and so is the attempt: queued again if that is allowed, else lost.</summary>
+    /// <param name="gone">The claim of the owner that is gone, so that a claim taken since is left alone.</param>
     /// <param name="evidence">How that is known.</param>
     /// <param name="resumable">Whether a journal lets it go on.</param>
     /// <param name="at">When.</param>
-    public static Transition OwnerGone(string evidence, bool resumable, DateTimeOffset at) => new Orphan(evidence, resumable, at);
+    public static Transition OwnerGone(TaskClaim gone, string evidence, bool resumable, DateTimeOffset at) => new Orphan(gone, evidence, resumable, at);
 
     // -- what others ask ----------------------------------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ internal abstract record Transition
     internal sealed record NotStarted(TaskClaim? Owner, string Evidence, DateTimeOffset? NotBefore, DateTimeOffset When) : Transition(When) { public override TaskClaim? By => Owner; }
     internal sealed record Ask(TaskClaim Owner, Question Question, DateTimeOffset When) : Transition(When) { public override TaskClaim By => Owner; }
     internal sealed record Adopt(TaskClaim Owner, bool Alive, ProcessFacts? Process, string Evidence, DateTimeOffset When) : Transition(When);
-    internal sealed record Orphan(string Evidence, bool Resumable, DateTimeOffset When) : Transition(When);
+    internal sealed record Orphan(TaskClaim Gone, string Evidence, bool Resumable, DateTimeOffset When) : Transition(When) { public override TaskClaim By => Gone; }
     internal sealed record Stop(StopRequest Request) : Transition(Request.RequestedAt);
     internal sealed record Extend(TaskLimits Limits, Actor Actor, DateTimeOffset When) : Transition(When);
     internal sealed record Answer(string? Text, Actor Actor, DateTimeOffset When) : Transition(When);
@@ -119,7 +120,11 @@ internal abstract record Decision
     private Decision() { }
 
     /// <summary>The record becomes this one, and this is announced.</summary>
-    internal sealed record Changed(TaskRecord After, ImmutableArray<TaskEventDraft> Events) : Decision;
+    internal sealed record Changed(TaskRecord After, ImmutableArray<TaskEventDraft> Events) : Decision
+    {
+        /// <summary>What every open attached child is to be asked in the same commit, as if by <see cref="Transition.StopAsked"/>; it may do the same to its own. None: nothing.</summary>
+        public StopRequest? StopChildren { get; init; }
+    }
 
     /// <summary>Nothing to do: it is so already.</summary>
     internal sealed record Unchanged : Decision;
