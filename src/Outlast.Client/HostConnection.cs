@@ -1,0 +1,103 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+
+namespace Outlast.Client;
+
+/// <summary>One way to a host that may go away and come back elsewhere: sends, tries again, and turns every refusal into an exception.</summary>
+internal sealed class HostConnection : IDisposable
+{
+    private readonly OutlastClientOptions _options;
+    private readonly HttpClient _http;
+    private volatile HostAddress _address;
+
+    public HostConnection(HostAddress address, OutlastClientOptions options)
+    {
+        _address = address;
+        _options = options;
+        _http = new(new SocketsHttpHandler
+        {
+            UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null, ConnectCallback = ConnectAsync,
+        }) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    public bool Retries => _options.RetryFor > TimeSpan.Zero;
+
+    /// <summary>Sends what <paramref name="build"/> makes; the answer is a success, its body unread.</summary>
+    /// <param name="build">Makes the request, once a try.</param>
+    /// <param name="repeatable">Whether it may be sent again when nobody knows if it arrived.</param>
+    /// <param name="cancel">Ends the call.</param>
+    public async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> build, bool repeatable, CancellationToken cancel)
+    {
+        var patience = StartPatience();
+        while (true)
+        {
+            try
+            {
+                return await TrySendAsync(build, cancel).ConfigureAwait(false);
+            }
+            catch (HttpRequestException e)
+            {
+                var arrived = e.HttpRequestError != HttpRequestError.ConnectionError;
+                if (arrived && !repeatable) throw Unreachable(maybeDone: true, e);
+                if (!await patience.HoldAsync(cancel).ConfigureAwait(false)) throw Unreachable(arrived, e);
+            }
+        }
+    }
+
+    public Patience StartPatience() => new(this);
+
+    public HostUnreachableException Unreachable(bool maybeDone, Exception e) =>
+        new($"The host at {_address} {(maybeDone ? "broke the connection" : "cannot be reached")}: {e.GetBaseException().Message}", maybeDone, e);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<HttpResponseMessage> TrySendAsync(Func<HttpRequestMessage> build, CancellationToken cancel)
+    {
+        var request = build();
+        request.RequestUri = new Uri(_address.Url ?? new Uri("http://outlast"), request.RequestUri!.OriginalString);
+        if (_address.Token is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (_options.Via is { } via) request.Headers.Add("Outlast-Via", via);
+        var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel).ConfigureAwait(false);
+        if (response.IsSuccessStatusCode) return response;
+        using (response)
+        {
+            throw OutlastProblemException.Read(response.StatusCode, await response.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false));
+        }
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
+    {
+        var address = _address;
+        var socket = address.Socket is null
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
+            : new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            EndPoint end = address.Socket is { } path ? new UnixDomainSocketEndPoint(path) : new DnsEndPoint(address.Url!.IdnHost, address.Url.Port);
+            await socket.ConnectAsync(end, cancel).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What is left of the time in which a host that is away is tried again. Each success starts a new one.</summary>
+    public sealed class Patience(HostConnection connection)
+    {
+        private readonly long _start = connection._options.Time.GetTimestamp();
+
+        /// <summary>Waits for the next try, and asks for the host's new place. False: the time is over.</summary>
+        public async Task<bool> HoldAsync(CancellationToken cancel)
+        {
+            var options = connection._options;
+            if (options.Time.GetElapsedTime(_start) >= options.RetryFor) return false;
+            if (options.HostAway is { } hostAway && await hostAway(cancel).ConfigureAwait(false) is { } address) connection._address = address;
+            await Task.Delay(options.RetryPause, options.Time, cancel).ConfigureAwait(false);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,316 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Outlast.Client;
+
+/// <summary>A client of one host, over its Unix socket or loopback TCP.</summary>
+/// <remarks>
+/// Thread-safe. Every refusal of the host is an <see cref="OutlastProblemException"/>; a host that is away, or goes away and is not back in time, a
+/// <see cref="HostUnreachableException"/>.
+/// </remarks>
+public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions? options = null) : IDisposable
+{
+    private readonly HostConnection _host = new(address, options ?? new());
+
+    /// <summary>Submits a task. When this returns, the task is on disk.</summary>
+    /// <param name="request">What to run.</param>
+    /// <param name="idempotencyKey">The same key and body again gives the same task. A client that retries makes one up where none is given.</param>
+    /// <param name="cancel">Ends the call; the task may have been accepted.</param>
+    public Task<TaskView> SubmitAsync(SubmitRequest request, string? idempotencyKey = null, CancellationToken cancel = default)
+    {
+        if (idempotencyKey is null && _host.Retries) idempotencyKey = Guid.NewGuid().ToString("N");
+        return AskAsync(() =>
+        {
+            var message = Post("/v1/tasks", request, OutlastJson.Wire.SubmitRequest);
+            if (idempotencyKey is not null) message.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
+            return message;
+        }, OutlastJson.Wire.TaskView, repeatable: idempotencyKey is not null, cancel);
+    }
+
+    /// <summary>Reads a task: at its end or after <paramref name="wait"/>, where one is given.</summary>
+    public Task<TaskView> GetAsync(string id, TimeSpan? wait = null, CancellationToken cancel = default) =>
+        ReadAsync($"{Route(id)}{(wait is { } w ? $"?wait={Milliseconds(w)}ms" : "")}", OutlastJson.Wire.TaskView, cancel);
+
+    /// <summary>Waits until the task has ended, however long that takes.</summary>
+    public async Task<TaskView> WaitAsync(string id, CancellationToken cancel = default)
+    {
+        while (true)
+        {
+            var task = await GetAsync(id, TimeSpan.FromMinutes(1), cancel).ConfigureAwait(false);
+            if (task.HasEnded) return task;
+        }
+    }
+
+    /// <summary>The whole ids that a person's name for a task fits: a number, an id, or an end of an id of at least 4 characters.</summary>
+    public async Task<IReadOnlyList<string>> ResolveAsync(string name, CancellationToken cancel = default) =>
+        (await ReadAsync($"/v1/resolve?name={Escape(name)}", OutlastJson.Wire.ResolveView, cancel).ConfigureAwait(false)).Ids;
+
+    /// <summary>Lists tasks, newest first.</summary>
+    public Task<TaskListView> ListAsync(TaskListQuery? query = null, CancellationToken cancel = default) =>
+        ReadAsync("/v1/tasks" + (query ?? new()).ToQuery(), OutlastJson.Wire.TaskListView, cancel);
+
+    /// <summary>The task and everything below it.</summary>
+    public Task<TaskTreeView> TreeAsync(string id, CancellationToken cancel = default) =>
+        ReadAsync($"{Route(id)}/tree", OutlastJson.Wire.TaskTreeView, cancel);
+
+    /// <summary>Asks the task and its attached descendants to stop. Returns when the request is on disk.</summary>
+    public Task<TaskView> StopAsync(string id, StopRequestBody? request = null, CancellationToken cancel = default) =>
+        AskAsync(() => Post($"{Route(id)}/stop", request ?? new(), OutlastJson.Wire.StopRequestBody), OutlastJson.Wire.TaskView, repeatable: true, cancel);
+
+    /// <summary>Moves limits of a task that has not ended. Not repeated when nobody knows if it arrived.</summary>
+    public Task<TaskView> ExtendAsync(string id, ExtendRequestBody request, CancellationToken cancel = default) =>
+        AskAsync(() => Post($"{Route(id)}/extend", request, OutlastJson.Wire.ExtendRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);
+
+    /// <summary>Reads a range of the output.</summary>
+    /// <param name="id">Of that task.</param>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="limit">At most so many bytes; the host has a limit of its own, so go on at <see cref="OutputRange.NextOffset"/>.</param>
+    /// <param name="errorStream">The separate standard error instead.</param>
+    /// <param name="cancel">Ends the call.</param>
+    public Task<OutputRange> ReadOutputAsync(string id, long offset, int? limit = null, bool errorStream = false, CancellationToken cancel = default) =>
+        ReadOutputAsync($"{OutputRoute(id, errorStream)}&offset={Invariant(offset)}{(limit is { } l ? $"&limit={Invariant(l)}" : "")}", cancel);
+
+    /// <summary>Reads the last bytes of the output.</summary>
+    public Task<OutputRange> ReadOutputTailAsync(string id, long bytes, bool errorStream = false, CancellationToken cancel = default) =>
+        ReadOutputAsync($"{OutputRoute(id, errorStream)}&tail={Invariant(bytes)}", cancel);
+
+    /// <summary>Hands the output on as it is, byte for byte, until the task has ended and everything was handed on. Survives the host, where the client retries.</summary>
+    /// <param name="id">Of that task.</param>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="consume">Takes bytes; they are gone when it returns.</param>
+    /// <param name="errorStream">The separate standard error instead.</param>
+    /// <param name="cancel">Ends the call.</param>
+    /// <returns>The offset after the last byte.</returns>
+    public async Task<long> FollowOutputAsync(
+        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream = false, CancellationToken cancel = default)
+    {
+        var buffer = new byte[256 * 1024];
+        HostConnection.Patience? patience = null;
+        while (true)
+        {
+            using var response = await _host.SendAsync(
+                () => Get($"{OutputRoute(id, errorStream)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
+            var body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
+            await using (body.ConfigureAwait(false))
+            {
+                while (true)
+                {
+                    int count;
+                    try
+                    {
+                        count = await body.ReadAsync(buffer, cancel).ConfigureAwait(false);
+                    }
+                    catch (Exception e) when (e is HttpRequestException or IOException)
+                    {
+                        if (await (patience ??= _host.StartPatience()).HoldAsync(cancel).ConfigureAwait(false)) break;
+                        throw _host.Unreachable(maybeDone: true, e);
+                    }
+                    if (count == 0) return offset;
+                    patience = null;
+                    await consume(buffer.AsMemory(0, count), cancel).ConfigureAwait(false);
+                    offset += count;
+                }
+            }
+        }
+    }
+
+    /// <summary>The output as messages, with marks where bytes are missing, ending with exactly one <see cref="OutputFrame.End"/>. Survives the host, where the client retries.</summary>
+    public async IAsyncEnumerable<OutputFrame> StreamOutputAsync(
+        string id, long offset = 0, bool errorStream = false, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var messages = StreamAsync(() => $"{Route(id)}/output/stream?offset={Invariant(offset)}{(errorStream ? "&stream=stderr" : "")}", cancel);
+        await foreach (var message in messages.ConfigureAwait(false))
+        {
+            switch (message.EventType)
+            {
+                case "output":
+                    var output = Parse(message.Data, OutlastJson.Wire.OutputData);
+                    var bytes = output.Text is { } text ? Encoding.UTF8.GetBytes(text) : Convert.FromBase64String(output.Base64!);
+                    offset = output.Offset + bytes.Length;
+                    yield return new OutputFrame.Chunk(output.Offset, bytes);
+                    break;
+                case "gap":
+                    var gap = Parse(message.Data, OutlastJson.Wire.GapData);
+                    offset = Math.Max(offset, gap.To);
+                    yield return new OutputFrame.Gap(gap.From, gap.To, gap.Why);
+                    break;
+                case "end":
+                    var end = Parse(message.Data, OutlastJson.Wire.EndData);
+                    yield return new OutputFrame.End(end.State, end.ExitCode);
+                    yield break;
+            }
+        }
+    }
+
+    /// <summary>A page of events, oldest first.</summary>
+    public Task<EventListView> ReadEventsAsync(long after = 0, int limit = 100, string? task = null, string? session = null, CancellationToken cancel = default) =>
+        ReadAsync($"/v1/events?after={Invariant(after)}&limit={Invariant(limit)}{Filter(task, session)}", OutlastJson.Wire.EventListView, cancel);
+
+    /// <summary>Events as they happen, without end. Survives the host, where the client retries.</summary>
+    public async IAsyncEnumerable<EventFrame> StreamEventsAsync(
+        long after = 0, string? task = null, string? session = null, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        await foreach (var message in StreamAsync(() => $"/v1/events?after={Invariant(after)}{Filter(task, session)}", cancel).ConfigureAwait(false))
+        {
+            if (message.EventType == "gap")
+            {
+                var gap = Parse(message.Data, OutlastJson.Wire.EventGapView);
+                after = Math.Max(after, gap.First - 1);
+                yield return new(null, gap);
+                continue;
+            }
+            var happened = Parse(message.Data, OutlastJson.Wire.EventView);
+            after = happened.Seq;
+            yield return new(happened);
+        }
+    }
+
+    /// <summary>What the host says of itself.</summary>
+    public Task<HostView> HostAsync(CancellationToken cancel = default) => ReadAsync("/v1/host", OutlastJson.Wire.HostView, cancel);
+
+    /// <summary>Returns when the host answers.</summary>
+    public async Task HealthAsync(CancellationToken cancel = default)
+    {
+        using var response = await _host.SendAsync(() => Get("/healthz"), repeatable: true, cancel).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether the host would accept work now.</summary>
+    public async Task<ReadyView> ReadyAsync(CancellationToken cancel = default)
+    {
+        try
+        {
+            return await ReadAsync("/readyz", OutlastJson.Wire.ReadyView, cancel).ConfigureAwait(false);
+        }
+        catch (OutlastProblemException e) when (e.Type == ProblemTypes.NotReady)
+        {
+            return new(false, [.. e.Extensions["reasons"].EnumerateArray().Select(r => r.ToString())]);
+        }
+    }
+
+    /// <summary>Everything that a person would look at when something is wrong.</summary>
+    public Task<DoctorView> DoctorAsync(CancellationToken cancel = default) => ReadAsync("/v1/doctor", OutlastJson.Wire.DoctorView, cancel);
+
+    /// <summary>Asks the host to go. Processes run on. Returns when it was asked, not when it is gone.</summary>
+    public Task<ShutdownView> ShutdownAsync(CancellationToken cancel = default) =>
+        AskAsync(() => new(HttpMethod.Post, "/v1/host/shutdown"), OutlastJson.Wire.ShutdownView, repeatable: false, cancel);
+
+    /// <inheritdoc/>
+    public void Dispose() => _host.Dispose();
+
+    private Task<T> ReadAsync<T>(string route, JsonTypeInfo<T> type, CancellationToken cancel) => AskAsync(() => Get(route), type, repeatable: true, cancel);
+
+    private async Task<T> AskAsync<T>(Func<HttpRequestMessage> build, JsonTypeInfo<T> type, bool repeatable, CancellationToken cancel)
+    {
+        var patience = _host.StartPatience();
+        while (true)
+        {
+            using var response = await _host.SendAsync(build, repeatable, cancel).ConfigureAwait(false);
+            try
+            {
+                var body = await response.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false);
+                return JsonSerializer.Deserialize(body, type) ?? throw new JsonException("The host answered null.");
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException)
+            {
+                if (!repeatable || !await patience.HoldAsync(cancel).ConfigureAwait(false)) throw _host.Unreachable(maybeDone: true, e);
+            }
+        }
+    }
+
+    private async Task<OutputRange> ReadOutputAsync(string route, CancellationToken cancel)
+    {
+        var patience = _host.StartPatience();
+        while (true)
+        {
+            using var response = await _host.SendAsync(() => Get(route), repeatable: true, cancel).ConfigureAwait(false);
+            try
+            {
+                return new()
+                {
+                    Bytes = await response.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false),
+                    Offset = Number(response.Headers, "Outlast-Offset"),
+                    NextOffset = Number(response.Headers, "Outlast-Next-Offset"),
+                    Size = Number(response.Headers, "Outlast-Size"),
+                    Dropped = Number(response.Headers, "Outlast-Dropped"),
+                    Ended = response.Headers.GetValues("Outlast-Ended").Single() == "true",
+                };
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException)
+            {
+                if (!await patience.HoldAsync(cancel).ConfigureAwait(false)) throw _host.Unreachable(maybeDone: true, e);
+            }
+        }
+    }
+
+    /// <summary>The messages of a stream; begun again at what <paramref name="route"/> then says when the connection breaks.</summary>
+    private async IAsyncEnumerable<SseItem<string>> StreamAsync(Func<string> route, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        HostConnection.Patience? patience = null;
+        while (true)
+        {
+            using var response = await _host.SendAsync(() =>
+            {
+                var request = Get(route());
+                request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
+                return request;
+            }, repeatable: true, cancel).ConfigureAwait(false);
+            var body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
+            await using var bodyDisposal = body.ConfigureAwait(false);
+            var messages = SseParser.Create(body).EnumerateAsync(cancel).GetAsyncEnumerator(cancel);
+            await using var messagesDisposal = messages.ConfigureAwait(false);
+            while (true)
+            {
+                Exception? broken = null;
+                var more = false;
+                try
+                {
+                    more = await messages.MoveNextAsync().ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is HttpRequestException or IOException)
+                {
+                    broken = e;
+                }
+                if (more)
+                {
+                    patience = null;
+                    yield return messages.Current;
+                    continue;
+                }
+                broken ??= new IOException("The host closed the stream.");
+                if (!await (patience ??= _host.StartPatience()).HoldAsync(cancel).ConfigureAwait(false)) throw _host.Unreachable(maybeDone: true, broken);
+                break;
+            }
+        }
+    }
+
+    private static HttpRequestMessage Get(string route) => new(HttpMethod.Get, route);
+
+    private static HttpRequestMessage Post<T>(string route, T body, JsonTypeInfo<T> type)
+    {
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return new(HttpMethod.Post, route) { Content = content };
+    }
+
+    private static T Parse<T>(string data, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(data, type) ?? throw new JsonException("The host sent null.");
+
+    private static long Number(HttpResponseHeaders headers, string name) => long.Parse(headers.GetValues(name).Single(), CultureInfo.InvariantCulture);
+
+    private static string Route(string id) => $"/v1/tasks/{Escape(id)}";
+
+    private static string OutputRoute(string id, bool errorStream) => $"{Route(id)}/output?stream={(errorStream ? "stderr" : "stdout")}";
+
+    private static string Filter(string? task, string? session) =>
+        $"{(task is null ? "" : $"&task={Escape(task)}")}{(session is null ? "" : $"&session={Escape(session)}")}";
+
+    private static string Escape(string text) => Uri.EscapeDataString(text);
+
+    private static string Invariant(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string Milliseconds(TimeSpan time) => Invariant((long)Math.Ceiling(time.TotalMilliseconds));
+}

@@ -1,0 +1,51 @@
+namespace Outlast.Client;
+
+/// <summary>One message of an output stream.</summary>
+public abstract record OutputFrame
+{
+    private OutputFrame() { }
+
+    /// <summary>Bytes that were printed.</summary>
+    /// <param name="Offset">Of the first of them.</param>
+    /// <param name="Bytes">They.</param>
+    public sealed record Chunk(long Offset, ReadOnlyMemory<byte> Bytes) : OutputFrame
+    {
+        /// <summary>The offset after them: where a later stream goes on.</summary>
+        public long Next => Offset + Bytes.Length;
+    }
+
+    /// <summary>Bytes that are not there any more.</summary>
+    /// <param name="From">The first of them.</param>
+    /// <param name="To">The first after them.</param>
+    /// <param name="Why"><c>dropped</c>: removed by policy. <c>lost</c>: damaged, by the command itself.</param>
+    public sealed record Gap(long From, long To, string Why) : OutputFrame;
+
+    /// <summary>The task has ended and everything was sent. Always last, once.</summary>
+    public sealed record End(string State, int? ExitCode) : OutputFrame;
+}
+
+/// <summary>A range of the output.</summary>
+public sealed record OutputRange
+{
+    /// <summary>The offset of the first byte.</summary>
+    public required long Offset { get; init; }
+    /// <summary>The bytes.</summary>
+    public required ReadOnlyMemory<byte> Bytes { get; init; }
+    /// <summary>The offset after them.</summary>
+    public required long NextOffset { get; init; }
+    /// <summary>The size of the whole output, when this was read.</summary>
+    public required long Size { get; init; }
+    /// <summary>Removed by policy.</summary>
+    public required long Dropped { get; init; }
+    /// <summary>Whether the task had ended before this was read.</summary>
+    public required bool Ended { get; init; }
+}
+
+/// <summary>The data of an <c>output</c> message: text, or base64 where the bytes are no UTF-8.</summary>
+public sealed record OutputData(long Offset, string? Text, string? Base64);
+
+/// <summary>The data of a <c>gap</c> message.</summary>
+public sealed record GapData(long From, long To, string Why);
+
+/// <summary>The data of an <c>end</c> message.</summary>
+public sealed record EndData(string State, int? ExitCode);

@@ -1,0 +1,74 @@
+namespace Outlast.Client;
+
+/// <summary>The body of <c>POST /v1/tasks</c>. Lengths of time are written <c>90s</c>, <c>10m</c> or <c>PT10M</c>; <c>none</c> or <c>0</c>: no limit; absent: the host's default.</summary>
+public sealed record SubmitRequest
+{
+    /// <summary>A short name for people; absent: the program's file name.</summary>
+    public string? Name { get; init; }
+    /// <summary>Must agree with what is to be run, where it is given.</summary>
+    public string? Kind { get; init; }
+    /// <summary>The conversation or client that wants to know of the end.</summary>
+    public string? Session { get; init; }
+    /// <summary>The whole id of the task that asks.</summary>
+    public string? Parent { get; init; }
+    /// <summary>Free marks.</summary>
+    public IReadOnlyDictionary<string, string>? Labels { get; init; }
+    /// <summary>The OS process to run.</summary>
+    public ProcessRequest? Process { get; init; }
+    /// <summary>The wall-clock limit.</summary>
+    public string? Timeout { get; init; }
+    /// <summary>The inactivity limit.</summary>
+    public string? IdleTimeout { get; init; }
+    /// <summary>After how much silence a warning goes out.</summary>
+    public string? IdleWarning { get; init; }
+    /// <summary>How long a stop waits between asking and killing.</summary>
+    public string? StopGrace { get; init; }
+    /// <summary>Whether it may be run again when its outcome is unknown.</summary>
+    public bool? Repeatable { get; init; }
+    /// <summary><c>queue</c> (the default) or <c>refuse</c>.</summary>
+    public string? WhenFull { get; init; }
+}
+
+/// <summary>The OS process to run.</summary>
+public sealed record ProcessRequest
+{
+    /// <summary>Program and arguments; or <see cref="Shell"/>.</summary>
+    public IReadOnlyList<string>? Argv { get; init; }
+    /// <summary>A text for <c>/bin/sh -c</c>; or <see cref="Argv"/>.</summary>
+    public string? Shell { get; init; }
+    /// <summary>The folder it starts in, absolute; absent: <c>/</c>.</summary>
+    public string? Cwd { get; init; }
+    /// <summary>Added to the host's own environment (or to what <see cref="EnvNames"/> takes from it).</summary>
+    public IReadOnlyDictionary<string, string>? Env { get; init; }
+    /// <summary>The whole environment.</summary>
+    public IReadOnlyDictionary<string, string>? EnvExact { get; init; }
+    /// <summary>The whole environment by names, with the values that the host's own has.</summary>
+    public IReadOnlyList<string>? EnvNames { get; init; }
+    /// <summary>What it reads; absent: nothing.</summary>
+    public StdinView? Stdin { get; init; }
+    /// <summary><c>merge</c> (the default) or <c>separate</c>.</summary>
+    public string? Stderr { get; init; }
+    /// <summary><c>pipe</c> (the default) or <c>file</c>.</summary>
+    public string? OutputVia { get; init; }
+    /// <summary>The most bytes of output: <c>10MiB</c>, <c>1GiB</c>, a number of bytes as text, or <c>none</c>.</summary>
+    public string? OutputCap { get; init; }
+    /// <summary><c>stop</c>.</summary>
+    public string? OutputPolicy { get; init; }
+    /// <summary><c>keep</c>.</summary>
+    public string? Leftovers { get; init; }
+    /// <summary><c>TERM</c> (the default), <c>INT</c>, ...</summary>
+    public string? StopSignal { get; init; }
+    /// <summary>In octal: <c>022</c>.</summary>
+    public string? Umask { get; init; }
+    /// <summary>The soft limit of open files; absent: the host's own.</summary>
+    public long? OpenFiles { get; init; }
+}
+
+/// <summary>The body of <c>POST /v1/tasks/{id}/stop</c>.</summary>
+/// <param name="Reason">In the caller's words.</param>
+/// <param name="Now">Whether the grace is skipped.</param>
+/// <param name="Cause"><c>user</c> (the default), <c>model</c> or <c>operator</c>.</param>
+public sealed record StopRequestBody(string? Reason = null, bool? Now = null, string? Cause = null);
+
+/// <summary>The body of <c>POST /v1/tasks/{id}/extend</c>: with <c>+</c> added to what is left, without counted from now; <c>none</c> lifts the limit.</summary>
+public sealed record ExtendRequestBody(string? Timeout = null, string? IdleTimeout = null);

@@ -1,0 +1,214 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Outlast.Client;
+
+/// <summary>A task as every route, stream and <c>--json</c> shows it. What has no value is absent.</summary>
+public sealed record TaskView
+{
+    /// <summary>The whole id.</summary>
+    public required string Id { get; init; }
+    /// <summary>The number within the host's store.</summary>
+    public required long Number { get; init; }
+    /// <summary><c>process</c>, <c>agent</c> or <c>handler</c>.</summary>
+    public required string Kind { get; init; }
+    /// <summary>A short name for people.</summary>
+    public required string Name { get; init; }
+    /// <summary>One of <see cref="TaskStateNames"/>.</summary>
+    public required string State { get; init; }
+    /// <summary>The attempt that runs or ran last; 0 before the first.</summary>
+    public int Attempt { get; init; }
+    /// <summary>Counts the record's changes.</summary>
+    public long Version { get; init; }
+    /// <summary>The conversation or client that wants to know of the end.</summary>
+    public string? Session { get; init; }
+    /// <summary>The task that started it.</summary>
+    public string? Parent { get; init; }
+    /// <summary>The top of its tree; itself where it has no parent.</summary>
+    public required string Root { get; init; }
+    /// <summary>0 at the top of its tree.</summary>
+    public int Depth { get; init; }
+    /// <summary>Tasks that are awaited together.</summary>
+    public string? Group { get; init; }
+    /// <summary>Free marks.</summary>
+    public IReadOnlyDictionary<string, string>? Labels { get; init; }
+    /// <summary>What was asked for; can be posted again.</summary>
+    public required SpecView Spec { get; init; }
+    /// <summary>The limits in force: the spec's, as extended since.</summary>
+    public LimitsView? Limits { get; init; }
+    /// <summary>Only while queued.</summary>
+    public QueueView? Queue { get; init; }
+    /// <summary>Once started.</summary>
+    public ProcessView? Process { get; init; }
+    /// <summary>How often a later host took over a living attempt.</summary>
+    public int Adoptions { get; init; }
+    /// <summary>How far the work is, where it says so.</summary>
+    public ProgressView? Progress { get; init; }
+    /// <summary>How long it has been silent; only while it runs.</summary>
+    public long? IdleMs { get; init; }
+    /// <summary>That it is asked to stop.</summary>
+    public StopView? Stop { get; init; }
+    /// <summary><c>finishing</c> while its own work is over and its children are awaited.</summary>
+    public string? Phase { get; init; }
+    /// <summary>How much it printed.</summary>
+    public required OutputView Output { get; init; }
+    /// <summary>When it was accepted.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+    /// <summary>When its first attempt was claimed.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+    /// <summary>When the work last showed that it advances; only while it runs.</summary>
+    public DateTimeOffset? LastActivityAt { get; init; }
+    /// <summary>When it ended.</summary>
+    public DateTimeOffset? EndedAt { get; init; }
+    /// <summary>Once ended.</summary>
+    public EndView? End { get; init; }
+    /// <summary>Processes of it that are alive after an end, or while a stop is being verified.</summary>
+    public IReadOnlyList<SurvivorView>? Survivors { get; init; }
+    /// <summary>Facts beside the main story, oldest first.</summary>
+    public IReadOnlyList<AnnotationView> Annotations { get; init; } = [];
+
+    /// <summary>Whether its state is final.</summary>
+    [JsonIgnore]
+    public bool HasEnded => TaskStateNames.IsTerminal(State);
+}
+
+/// <summary>What was asked for, as it is read back. Values of the environment are never told.</summary>
+public sealed record SpecView
+{
+    /// <summary>The OS process.</summary>
+    public ProcessSpecView? Process { get; init; }
+    /// <summary>The agent.</summary>
+    public string? Agent { get; init; }
+    /// <summary>The registered handler.</summary>
+    public string? Handler { get; init; }
+    /// <summary>The wall-clock limit; absent: none.</summary>
+    public long? TimeoutMs { get; init; }
+    /// <summary>The inactivity limit; absent: none.</summary>
+    public long? IdleTimeoutMs { get; init; }
+    /// <summary>After how much silence a warning goes out; absent: never.</summary>
+    public long? IdleWarningMs { get; init; }
+    /// <summary>How long a stop waits between asking and killing.</summary>
+    public long StopGraceMs { get; init; }
+    /// <summary>True where it may be run again when its outcome is unknown.</summary>
+    public bool? Repeatable { get; init; }
+    /// <summary><c>refuse</c> where a full host refuses it instead of queueing it.</summary>
+    public string? WhenFull { get; init; }
+    /// <summary>The names of the process's environment, as in <see cref="ProcessSpecView.EnvNames"/>.</summary>
+    public IReadOnlyList<string>? EnvNames { get; init; }
+}
+
+/// <summary>An OS process, as it is read back.</summary>
+public sealed record ProcessSpecView
+{
+    /// <summary>Program and arguments.</summary>
+    public required IReadOnlyList<string> Argv { get; init; }
+    /// <summary>The folder it starts in.</summary>
+    public required string Cwd { get; init; }
+    /// <summary>What it reads.</summary>
+    public required StdinView Stdin { get; init; }
+    /// <summary><c>merge</c> or <c>separate</c>.</summary>
+    public string? Stderr { get; init; }
+    /// <summary><c>pipe</c> or <c>file</c>.</summary>
+    public string? OutputVia { get; init; }
+    /// <summary>The most bytes of output; absent: no cap.</summary>
+    public long? OutputCap { get; init; }
+    /// <summary>What happens at the cap: <c>stop</c>.</summary>
+    public string? OutputPolicy { get; init; }
+    /// <summary><c>keep</c>.</summary>
+    public string? Leftovers { get; init; }
+    /// <summary><c>TERM</c>, <c>INT</c>, ...</summary>
+    public string? StopSignal { get; init; }
+    /// <summary>In octal: <c>022</c>.</summary>
+    public string? Umask { get; init; }
+    /// <summary>The soft limit of open files.</summary>
+    public long? OpenFiles { get; init; }
+    /// <summary>The names of its environment; their values are never told.</summary>
+    public IReadOnlyList<string> EnvNames { get; init; } = [];
+}
+
+/// <summary>The limits in force, as extended since the submission; absent: none.</summary>
+public sealed record LimitsView(long? TimeoutMs, long? IdleTimeoutMs, long? IdleWarningMs);
+
+/// <summary>A place in the queue, from 1, and what it waits for.</summary>
+public sealed record QueueView(int Position, string WaitsFor);
+
+/// <summary>An OS process, named so that a recycled pid cannot be mistaken for it.</summary>
+public sealed record ProcessView(int Pid, int? CommandPid, string BootId, long StartTicks);
+
+/// <summary>How far the work is.</summary>
+public sealed record ProgressView(double? Fraction, string? Text);
+
+/// <summary>Who did something, and through which door.</summary>
+public sealed record ActorView(string Type, string Id, string? Via);
+
+/// <summary>That a task is asked to stop: the first request stands.</summary>
+public sealed record StopView
+{
+    /// <summary>Why.</summary>
+    public required string Cause { get; init; }
+    /// <summary>Who.</summary>
+    public required ActorView Actor { get; init; }
+    /// <summary>In their words.</summary>
+    public string? Reason { get; init; }
+    /// <summary>When.</summary>
+    public required DateTimeOffset RequestedAt { get; init; }
+    /// <summary>True where the grace is skipped.</summary>
+    public bool? Now { get; init; }
+    /// <summary>What a rule measured, with the unit in the name.</summary>
+    public IReadOnlyDictionary<string, long>? Measured { get; init; }
+}
+
+/// <summary>How much was printed, in bytes.</summary>
+public sealed record OutputView(long Bytes, long ErrorBytes, long DroppedBytes, long LostBytes, DateTimeOffset? RemovedAt = null);
+
+/// <summary>How a task ended, and why.</summary>
+public sealed record EndView
+{
+    /// <summary>The final state.</summary>
+    public required string State { get; init; }
+    /// <summary>The first cause.</summary>
+    public required string Cause { get; init; }
+    /// <summary>For people.</summary>
+    public string? Reason { get; init; }
+    /// <summary>What a shell would see.</summary>
+    public int? ExitCode { get; init; }
+    /// <summary>The signal that killed it, without <c>SIG</c>, when that was observed.</summary>
+    public string? Signal { get; init; }
+    /// <summary>Processes of it that were alive at the end.</summary>
+    public IReadOnlyList<SurvivorView> Leftovers { get; init; } = [];
+    /// <summary>Who wanted it, when somebody did.</summary>
+    public ActorView? Actor { get; init; }
+    /// <summary>What a rule measured, with the unit in the name.</summary>
+    public IReadOnlyDictionary<string, long>? Measured { get; init; }
+    /// <summary>What code threw.</summary>
+    public ErrorView? Error { get; init; }
+    /// <summary>What the work returned.</summary>
+    public JsonElement? Result { get; init; }
+    /// <summary>What the conclusion rests on.</summary>
+    public IReadOnlyList<string> Evidence { get; init; } = [];
+    /// <summary>What it used.</summary>
+    public ResourcesView? Resources { get; init; }
+}
+
+/// <summary>What code threw.</summary>
+public sealed record ErrorView(string Type, string Message, string? Stack);
+
+/// <summary>What an attempt used.</summary>
+public sealed record ResourcesView(long WallMs, long? CpuMs, long? PeakBytes);
+
+/// <summary>A process that is or was alive.</summary>
+public sealed record SurvivorView(int Pid, long StartTicks, string Command);
+
+/// <summary>A fact beside the main story.</summary>
+public sealed record AnnotationView(DateTimeOffset At, string Text);
+
+/// <summary>A page of a list, newest first.</summary>
+/// <param name="Tasks">The tasks.</param>
+/// <param name="NextCursor">Absent on the last page.</param>
+public sealed record TaskListView(IReadOnlyList<TaskView> Tasks, string? NextCursor);
+
+/// <summary>A task and everything below it.</summary>
+public sealed record TaskTreeView(TaskView Task, IReadOnlyList<TaskTreeView> Children);
+
+/// <summary>The whole ids that a name fits, at most 10.</summary>
+public sealed record ResolveView(IReadOnlyList<string> Ids);
