@@ -22,6 +22,9 @@ public interface ITaskStore : IAsyncDisposable
     /// <summary>Reads one record; none if it was never there or has been removed.</summary>
     Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default);
 
+    /// <summary>Who has an idempotency key; none if nobody has.</summary>
+    Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default);
+
     /// <summary>The ids that a name fits: a number, a whole id, or an end of an id of at least 4 characters; of records and tombstones. At most 10.</summary>
     Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default);
 
@@ -90,6 +93,9 @@ public sealed record RecordChange(TaskRecord After, long ExpectedVersion, Fencin
 
 /// <summary>A key under which a submission may come twice.</summary>
 public sealed record IdempotencyKey(string Key, string BodyHash);
+
+/// <summary>The task that was submitted under a key, and the hash of what was submitted.</summary>
+public sealed record KeyOwner(TaskId Task, string BodyHash);
 
 /// <summary>What became of a commit.</summary>
 public enum CommitResult

@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Logging;
+
+namespace Outlast.Diagnostics;
+
+/// <summary>Everything that the runtime writes to its log.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Error, "The store cannot write: {Failure}. Nothing is accepted until it can.")]
+    public static partial void StoreFailed(this ILogger log, string failure);
+
+    [LoggerMessage(2, LogLevel.Warning, "The store can write again.")]
+    public static partial void StoreRecovered(this ILogger log);
+
+    [LoggerMessage(3, LogLevel.Error, "{Actor} failed on task {Task}.")]
+    public static partial void ActorFailed(this ILogger log, Exception exception, string actor, TaskId task);
+
+    [LoggerMessage(4, LogLevel.Error, "The runner of task {Task} failed.")]
+    public static partial void RunnerFailed(this ILogger log, Exception exception, TaskId task);
+
+    [LoggerMessage(5, LogLevel.Error, "The stop of task {Task} failed.")]
+    public static partial void StopFailed(this ILogger log, Exception exception, TaskId task);
+
+    [LoggerMessage(6, LogLevel.Warning, "The look for forgotten tasks failed: {Failure}")]
+    public static partial void SweepFailed(this ILogger log, string failure);
+
+    [LoggerMessage(7, LogLevel.Warning, "Pruning failed and will be tried again: {Failure}")]
+    public static partial void PruneFailed(this ILogger log, string failure);
+
+    [LoggerMessage(8, LogLevel.Warning, "Task {Task} could not be watched: {Failure}")]
+    public static partial void WatchFailed(this ILogger log, string failure, TaskId task);
+
+    [LoggerMessage(9, LogLevel.Error, "The signs of life of {Count} tasks cannot be measured; they count as silent.")]
+    public static partial void MeasureFailed(this ILogger log, Exception exception, int count);
+
+    [LoggerMessage(10, LogLevel.Warning, "Nobody looked for {Gap}: that time does not count as silence.")]
+    public static partial void Unobserved(this ILogger log, TimeSpan gap);
+
+    [LoggerMessage(11, LogLevel.Warning, "The machine slept or its clock was set: {Jump}. That time does not count against limits.")]
+    public static partial void ClockJumped(this ILogger log, TimeSpan jump);
+
+    [LoggerMessage(12, LogLevel.Information, "Host {Host} serves {Folder}: {Open} open tasks, {Quarantined} rows quarantined.")]
+    public static partial void HostOpened(this ILogger log, HostId host, string folder, int open, int quarantined);
+
+    [LoggerMessage(13, LogLevel.Information, "Host {Host} goes; {Running} running tasks go on without it.")]
+    public static partial void HostGoes(this ILogger log, HostId host, int running);
+
+    [LoggerMessage(14, LogLevel.Information, "Task {Number} ({Task}): {State}, {Cause}. {Reason}")]
+    public static partial void TaskEnded(this ILogger log, long number, TaskId task, TaskState state, EndCause cause, string? reason);
+}

@@ -1,0 +1,268 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Outlast.Diagnostics;
+using Outlast.Lifecycle;
+using Outlast.Storage;
+
+namespace Outlast.Supervision;
+
+/// <summary>How many tasks may run at once.</summary>
+public sealed class DispatcherOptions
+{
+    /// <summary>Processes at once, on this host.</summary>
+    /// <value>Twice the number of processors, at least 8.</value>
+    public int Processes { get; init; } = Math.Max(8, 2 * Environment.ProcessorCount);
+
+    /// <summary>Tasks of all kinds at once, on this host. None: no limit beside those of the kinds.</summary>
+    /// <value>None.</value>
+    public int? Total { get; init; }
+}
+
+/// <summary>Claims queued tasks while there is room. The queue is in memory; the store is its journal. Nothing polls.</summary>
+internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdentity host, StoreHealth health, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log) : IDisposable
+{
+    private readonly Lock _lock = new();
+    // Guarded by _lock: who waits, in order; who waits for a time; how many places are taken; whether claiming goes on.
+    private readonly SortedSet<Ready> _ready = [];
+    private readonly Dictionary<TaskId, Ready> _byId = [];
+    private readonly Dictionary<TaskId, Later> _later = [];
+    private readonly HashSet<TaskId> _reserved = [];
+    private int _taken;
+    private bool _open;
+    private ImmutableDictionary<TaskId, int>? _positions;
+    private ITimer? _timer;
+    private CancellationToken _letGo;
+
+    private readonly record struct Ready(bool FirstInLine, long Number, TaskId Id) : IComparable<Ready>
+    {
+        public int CompareTo(Ready other) => FirstInLine != other.FirstInLine ? (FirstInLine ? -1 : 1) : Number.CompareTo(other.Number);
+    }
+
+    private readonly record struct Later(Ready Ready, DateTimeOffset NotBefore);
+
+    /// <summary>How many tasks are queued.</summary>
+    public int Queued
+    {
+        get { lock (_lock) return _ready.Count + _later.Count; }
+    }
+
+    /// <summary>Claims from now on, until <paramref name="letGo"/>.</summary>
+    public void Open(CancellationToken letGo)
+    {
+        lock (_lock)
+        {
+            (_open, _letGo) = (true, letGo);
+            _timer ??= time.CreateTimer(_ => Pump(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+        health.Recovered += Pump;
+        Pump();
+    }
+
+    /// <summary>Claims nothing more.</summary>
+    public void Close()
+    {
+        health.Recovered -= Pump;
+        lock (_lock) _open = false;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer?.Dispose();
+
+    /// <summary>Takes a place before the task exists.</summary>
+    /// <exception cref="FullException">There is none, or others wait for one.</exception>
+    public Reservation Reserve()
+    {
+        lock (_lock)
+        {
+            if (_taken + _ready.Count >= Max) throw new FullException(LimitName, _taken + _ready.Count, Max);
+            _taken++;
+        }
+        return new Reservation(this);
+    }
+
+    /// <summary>A record was committed: it waits from now on, or no longer.</summary>
+    public void Look(TaskRecord record)
+    {
+        lock (_lock)
+        {
+            if (record.State == TaskState.Queued) EnqueueNeedsLock(new Ready(record.FirstInLine, record.Number, record.Id), record.NotBefore);
+            else if (!ForgetNeedsLock(record.Id)) return;
+        }
+        Pump();
+    }
+
+    /// <summary>The task that a place was reserved for exists; if it has been claimed meanwhile, the place is free again.</summary>
+    public void Assign(Reservation reservation, TaskId id)
+    {
+        lock (_lock)
+        {
+            if (!_byId.ContainsKey(id) || !reservation.Keep()) return;
+            _reserved.Add(id);
+        }
+        Pump();
+    }
+
+    /// <summary>Tasks that waited before this host was there.</summary>
+    public void Enqueue(IEnumerable<OpenTask> tasks)
+    {
+        lock (_lock)
+        {
+            foreach (var task in tasks) EnqueueNeedsLock(new Ready(task.FirstInLine, task.Number, task.Id), task.NotBefore);
+        }
+        Pump();
+    }
+
+    /// <summary>A place is taken by an attempt that runs already, whether there is one or not.</summary>
+    public void Occupy()
+    {
+        lock (_lock) _taken++;
+    }
+
+    /// <summary>A place is free again.</summary>
+    public void Release()
+    {
+        lock (_lock) _taken--;
+        Pump();
+    }
+
+    /// <summary>Where a task stands.</summary>
+    public QueuePlace? PlaceOf(TaskId id)
+    {
+        lock (_lock)
+        {
+            if (_later.TryGetValue(id, out var later)) return new(_ready.Count + 1, $"not before {later.NotBefore.ToUniversalTime():yyyy-MM-dd'T'HH:mm:ss.fff'Z'}");
+            _positions ??= _ready.Select((r, i) => KeyValuePair.Create(r.Id, i + 1)).ToImmutableDictionary();
+            if (!_positions.TryGetValue(id, out var position)) return null;
+            return new(position, health.Failure is { } failure ? $"the store: {failure}" : $"{LimitName}: {_taken} of {Max}");
+        }
+    }
+
+    /// <summary>How many places are taken: what a self-check compares with the attempts that run.</summary>
+    public int Taken
+    {
+        get { lock (_lock) return _taken; }
+    }
+
+    private int Max => options.Total is { } total ? Math.Min(total, options.Processes) : options.Processes;
+
+    private string LimitName => options.Total is { } total && total < options.Processes ? "host" : "kind process";
+
+    private bool ForgetNeedsLock(TaskId id)
+    {
+        if (_later.Remove(id)) return true;
+        if (!_byId.Remove(id, out var ready)) return false;
+        _ready.Remove(ready);
+        _positions = null;
+        if (_reserved.Remove(id)) _taken--;
+        return true;
+    }
+
+    private void EnqueueNeedsLock(Ready ready, DateTimeOffset? notBefore)
+    {
+        if (_byId.ContainsKey(ready.Id) || _later.ContainsKey(ready.Id)) return;
+        if (notBefore is { } at && at > time.GetUtcNow())
+        {
+            _later[ready.Id] = new(ready, at);
+            return;
+        }
+        _byId[ready.Id] = ready;
+        _ready.Add(ready);
+        _positions = null;
+    }
+
+    private void Pump()
+    {
+        List<TaskId> claim = [];
+        lock (_lock)
+        {
+            if (!_open) return;
+            MoveDueNeedsLock();
+            if (health.Failure is null)
+            {
+                foreach (var ready in _ready)
+                {
+                    var reserved = _reserved.Contains(ready.Id);
+                    if (!reserved && _taken >= Max)
+                    {
+                        if (_reserved.Count == 0) break;
+                        continue;
+                    }
+                    if (!_reserved.Remove(ready.Id)) _taken++;
+                    claim.Add(ready.Id);
+                }
+                foreach (var id in claim)
+                {
+                    _byId.Remove(id, out var ready);
+                    _ready.Remove(ready);
+                    _positions = null;
+                }
+            }
+        }
+        foreach (var id in claim) _ = Task.Run(() => ClaimAsync(id));
+    }
+
+    private void MoveDueNeedsLock()
+    {
+        if (_later.Count == 0) return;
+        var now = time.GetUtcNow();
+        foreach (var (id, later) in _later.Where(l => l.Value.NotBefore <= now).ToList())
+        {
+            _later.Remove(id);
+            EnqueueNeedsLock(later.Ready, null);
+        }
+        if (_later.Count > 0) _timer?.Change(Positive(_later.Values.Min(l => l.NotBefore) - now), Timeout.InfiniteTimeSpan);
+    }
+
+    private async Task ClaimAsync(TaskId id)
+    {
+        try
+        {
+            var claim = host.NewClaim();
+            var answer = await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, time.GetUtcNow()), _letGo);
+            if (answer.Changed) await executor.RunAsync(answer.Record, Release);
+            else Release();
+        }
+        catch (StoreUnavailableException)
+        {
+            await ReturnAsync(id);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        catch (Exception e)
+        {
+            log.ActorFailed(e, nameof(Dispatcher), id);
+            Release();
+        }
+    }
+
+    /// <summary>The claim was not written: the task goes back to its place, and is claimed again once the store can write.</summary>
+    private async Task ReturnAsync(TaskId id)
+    {
+        try
+        {
+            var record = await ledger.ReadAsync(id, _letGo);
+            Look(record);
+        }
+        catch (Exception e) when (e is OutlastException or OperationCanceledException)
+        {
+            // The sweep of the rescuer finds queued tasks that nobody has in hand.
+        }
+        Release();
+    }
+
+    private static TimeSpan Positive(TimeSpan span) => span > TimeSpan.FromMilliseconds(1) ? span : TimeSpan.FromMilliseconds(1);
+
+    /// <summary>A place that is taken before its task exists. Disposed without a task, it is free again.</summary>
+    internal sealed class Reservation(Dispatcher dispatcher) : IDisposable
+    {
+        private bool _settled;
+
+        public bool Keep() => !Interlocked.Exchange(ref _settled, true);
+
+        public void Dispose()
+        {
+            if (Keep()) dispatcher.Release();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using Microsoft.Extensions.Logging;
+using Outlast.Diagnostics;
+using Outlast.Lifecycle;
+using Outlast.Runners;
+
+namespace Outlast.Supervision;
+
+/// <summary>One claim, from start to transition.</summary>
+internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerSet runners, Stopper stopper, TimeProvider time, ILogger<Executor> log)
+{
+    /// <summary>How long after a stop's hard bound a runner may still come with its own word.</summary>
+    private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(5);
+
+    private CancellationToken _letGo;
+
+    /// <summary>Until then attempts are followed; after it they are left alone.</summary>
+    public void Open(CancellationToken letGo) => _letGo = letGo;
+
+    /// <summary>Runs a new attempt.</summary>
+    public Task RunAsync(TaskRecord claimed, Action release)
+    {
+        var live = Announce(claimed, new AttemptClock(time, ElapsedBefore(claimed), TimeSpan.Zero, TimeSpan.Zero));
+        return FollowAsync(live, () => live.Runner.RunAsync(live.Context, _letGo), release);
+    }
+
+    /// <summary>Goes on with an attempt that another host started.</summary>
+    public Task AdoptAsync(TaskRecord adopted, TimeSpan idleBefore, TimeSpan enforceAfter, Action release)
+    {
+        var live = Announce(adopted, new AttemptClock(time, ElapsedBefore(adopted), idleBefore, enforceAfter));
+        return FollowAsync(live, () => live.Runner.AdoptAsync(live.Context, _letGo), release);
+    }
+
+    /// <summary>What a runner is told of an attempt.</summary>
+    public AttemptContext ContextOf(TaskRecord record)
+    {
+        AttemptContext? context = null;
+        context = new AttemptContext
+        {
+            Task = record.Id,
+            Attempt = record.Attempt,
+            Spec = record.Spec,
+            Folder = runners.Folder.Attempt(record.Id, record.Attempt),
+            Parent = record.Parent,
+            Process = record.Process,
+            Launched = process =>
+            {
+                context!.Process = process;
+                var known = ledger.ApplyPersistentlyAsync(record.Id, _ => Transition.Launched(record.Claim!, process, time.GetUtcNow()), _letGo);
+                if (attempts.Find(record.Id) is { } live) live.Launched = known;
+                return known;
+            },
+            Annotated = text => ledger.ApplyPersistentlyAsync(record.Id, _ => Transition.Annotated(text, time.GetUtcNow()), _letGo),
+            StopAsked = () => (attempts.Find(record.Id)?.Record ?? record).Stop,
+        };
+        return context;
+    }
+
+    private TimeSpan ElapsedBefore(TaskRecord record) => time.GetUtcNow() - record.StartedAt!.Value - record.Paused;
+
+    private LiveAttempt Announce(TaskRecord record, AttemptClock clock)
+    {
+        var live = new LiveAttempt(record, ContextOf(record), runners.For(record.Spec.Kind), clock);
+        attempts.Add(live);
+        return live;
+    }
+
+    private async Task FollowAsync(LiveAttempt live, Func<Task<TaskOutcome>> run, Action release)
+    {
+        try
+        {
+            stopper.Look(live);
+            var transition = await ConcludeAsync(live, run);
+            await live.Launched;
+            Milestone.Reach(Milestone.SettleDecided, live.Id);
+            var settled = ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo);
+            // The place is free as soon as the end is handed over: who waits for it need not wait for the disk as well.
+            release();
+            await TellChildrenAsync(await settled);
+        }
+        catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
+        {
+            // The host goes; the attempt goes on, and the next host with it.
+        }
+        catch (Exception e)
+        {
+            log.ActorFailed(e, nameof(Executor), live.Id);
+        }
+        finally
+        {
+            attempts.Remove(live);
+        }
+    }
+
+    private async Task<Func<TaskRecord, Transition?>> ConcludeAsync(LiveAttempt live, Func<Task<TaskOutcome>> run)
+    {
+        try
+        {
+            var outcome = await OutcomeAsync(live, run);
+            var verification = await Stopper.VerifyAsync(live);
+            return _ => Transition.Settled(live.Claim, outcome, verification, time.GetUtcNow());
+        }
+        catch (NeverStartedException e)
+        {
+            return record => Transition.NeverStarted(live.Claim, e.Message, time.GetUtcNow() + Backoff(record), time.GetUtcNow());
+        }
+    }
+
+    private async Task<TaskOutcome> OutcomeAsync(LiveAttempt live, Func<Task<TaskOutcome>> run)
+    {
+        try
+        {
+            var running = Task.Run(run);
+            await Task.WhenAny(running, live.StopEnded);
+            // After a stop has done all it can, the record does not wait for a runner that cannot come back.
+            if (!running.IsCompleted) await Task.WhenAny(running, Task.Delay(SettleBound, time, _letGo));
+            _letGo.ThrowIfCancellationRequested();
+            return running.IsCompleted ? await running : Interrupted("nothing was heard of the attempt after its stop");
+        }
+        catch (Exception e) when (e is not NeverStartedException && !_letGo.IsCancellationRequested)
+        {
+            log.RunnerFailed(e, live.Id);
+            return Interrupted($"the runner failed: {e.Message}") with { Error = new(e.GetType().FullName!, e.Message, e.StackTrace) };
+        }
+    }
+
+    /// <summary>A task that ended its own work may have a word for its children.</summary>
+    private async Task TellChildrenAsync(LedgerAnswer answer)
+    {
+        if (answer.Record is { IsFinishing: true, Spec.Children: ChildPolicy.Stop } parent)
+            await ledger.StopChildrenAsync(parent, new StopRequest { Cause = EndCause.Parent, Actor = Actor.Rule("children_stop"), RequestedAt = time.GetUtcNow(), Reason = $"its parent, task {parent.Number}, has ended" }, _letGo);
+    }
+
+    private static TaskOutcome Interrupted(string reason) => new() { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error, Reason = reason };
+
+    /// <summary>1 s, 2 s, 4 s, ... 1 min: each failed start has left an annotation.</summary>
+    private static TimeSpan Backoff(TaskRecord record) => TimeSpan.FromSeconds(Math.Min(60, 1 << Math.Min(6, record.Annotations.Length)));
+}

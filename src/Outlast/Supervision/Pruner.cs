@@ -1,0 +1,96 @@
+using Microsoft.Extensions.Logging;
+using Outlast.Diagnostics;
+using Outlast.Storage;
+
+namespace Outlast.Supervision;
+
+/// <summary>How long what has ended is kept.</summary>
+public sealed class PrunerOptions
+{
+    /// <summary>From a task's end to the removal of its record and output.</summary>
+    /// <value>30 days.</value>
+    public TimeSpan Tasks { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>From that removal to the removal of the tombstone. Afterwards the id answers like one that was never known.</summary>
+    /// <value>One year.</value>
+    public TimeSpan Tombstones { get; init; } = TimeSpan.FromDays(365);
+
+    /// <summary>How often it looks.</summary>
+    /// <value>One hour.</value>
+    public TimeSpan Every { get; init; } = TimeSpan.FromHours(1);
+}
+
+/// <summary>Removes ended tasks after their retention, counted from the end; leaves tombstones. Never touches an open task.</summary>
+internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder, PrunerOptions options, TimeProvider time, ILogger<Pruner> log)
+{
+    private const int Batch = 100;
+
+    /// <summary>Prunes now and then. Never ends before <paramref name="letGo"/>.</summary>
+    public async Task KeepPruningAsync(CancellationToken letGo)
+    {
+        using var timer = new PeriodicTimer(options.Every, time);
+        var first = true;
+        do
+        {
+            try
+            {
+                if (first) await FinishFormerRemovalsAsync(letGo);
+                first = false;
+                await PruneAsync(letGo);
+            }
+            catch (Exception e) when (e is StoreUnavailableException or IOException or UnauthorizedAccessException)
+            {
+                log.PruneFailed(e.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(letGo));
+    }
+
+    /// <summary>Removes what is due.</summary>
+    /// <returns>How many records became tombstones.</returns>
+    public async Task<int> PruneAsync(CancellationToken letGo)
+    {
+        var now = time.GetUtcNow();
+        var removed = 0;
+        while (true)
+        {
+            var due = await store.ListExpiredAsync(now - options.Tasks, Batch, letGo);
+            if (due.IsEmpty) break;
+            var tombstones = await store.RemoveAsync(due, now, $"kept for {Duration.Format(options.Tasks)} after its end", letGo);
+            if (tombstones.IsEmpty) break;
+            foreach (var tombstone in tombstones)
+            {
+                Milestone.Reach(Milestone.TombstoneCommitted, tombstone.Id);
+                RemoveFiles(tombstone.Id);
+                Milestone.Reach(Milestone.FilesRemoved, tombstone.Id);
+            }
+            removed += tombstones.Length;
+            feed.Nudge();
+        }
+        await store.ForgetAsync(now - options.Tombstones, now - options.Tasks, letGo);
+        return removed;
+    }
+
+    /// <summary>The tombstone comes first, the files after it; a host that died between the two has left the files.</summary>
+    private async Task FinishFormerRemovalsAsync(CancellationToken letGo)
+    {
+        if (!Directory.Exists(folder.Tasks)) return;
+        foreach (var path in Directory.EnumerateDirectories(folder.Tasks))
+        {
+            letGo.ThrowIfCancellationRequested();
+            if (TaskId.TryParse(Path.GetFileName(path), out var id) && await store.FindTombstoneAsync(id, letGo) is not null) RemoveFiles(id);
+        }
+    }
+
+    private void RemoveFiles(TaskId id)
+    {
+        try
+        {
+            Directory.Delete(folder.Task(id), recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // It never started, or a former host came that far.
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using Microsoft.Extensions.Logging;
+using Outlast.Diagnostics;
+using Outlast.Lifecycle;
+using Outlast.Runners;
+using Outlast.Storage;
+
+namespace Outlast.Supervision;
+
+/// <summary>Takes care of what an owner left behind: adopts, settles, queues again, or says lost. At start, and again each minute in a living host.</summary>
+/// <remarks>
+/// An attempt is queued again only if it provably never started, or if its spec says that it may be repeated. A repeatable task can therefore run twice;
+/// its work must bear that.
+/// </remarks>
+internal sealed class Rescuer(
+    ITaskStore store, TaskLedger ledger, HostIdentity host, LiveAttempts attempts, RunnerSet runners, Executor executor, Dispatcher dispatcher, TimeProvider time, ILogger<Rescuer> log)
+{
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan EnforceAfter = TimeSpan.FromSeconds(60);
+    private const int AtOnce = 64;
+
+    /// <summary>Everything that is open in the store finds its place in this host: queued tasks their turn, claimed ones a follower.</summary>
+    public async Task RescueAllAsync(CancellationToken letGo)
+    {
+        var open = await store.ListOpenAsync(letGo);
+        dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+        await RescueAsync(open.Where(t => t.Token is not null), letGo);
+    }
+
+    /// <summary>Looks each minute for tasks that nobody has in hand. Never ends before <paramref name="letGo"/>.</summary>
+    public async Task KeepLookingAsync(CancellationToken letGo)
+    {
+        Dictionary<TaskId, long> suspects = [];
+        using var timer = new PeriodicTimer(SweepEvery, time);
+        while (await timer.WaitForNextTickAsync(letGo))
+        {
+            try
+            {
+                var open = await store.ListOpenAsync(letGo);
+                dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+                // Twice without a follower at the same version: not merely on its way.
+                var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();
+                await RescueAsync(orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Version), letGo);
+                suspects = orphans.ToDictionary(t => t.Id, t => t.Version);
+            }
+            catch (StoreUnavailableException e)
+            {
+                log.SweepFailed(e.Message);
+            }
+        }
+    }
+
+    private Task RescueAsync(IEnumerable<OpenTask> orphans, CancellationToken letGo) =>
+        Parallel.ForEachAsync(orphans, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = letGo }, async (orphan, _) =>
+        {
+            try
+            {
+                await RescueAsync(orphan, letGo);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                log.ActorFailed(e, nameof(Rescuer), orphan.Id);
+            }
+        });
+
+    private async Task RescueAsync(OpenTask orphan, CancellationToken letGo)
+    {
+        if (await store.FindAsync(orphan.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || record.Version != orphan.Version) return;
+        var finding = runners.Has(record.Spec.Kind)
+            ? await runners.For(record.Spec.Kind).ExamineAsync(executor.ContextOf(record), letGo)
+            : new AttemptFinding(FindingKind.Gone, $"this host runs no tasks of kind {record.Spec.Kind}");
+        switch (finding.Kind)
+        {
+            case FindingKind.NeverStarted:
+                await IfStillAsync(record, Transition.NeverStarted(null, $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", null, time.GetUtcNow()), letGo);
+                break;
+            case FindingKind.Gone:
+                await IfStillAsync(record, Transition.OwnerGone($"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", false, time.GetUtcNow()), letGo);
+                break;
+            case FindingKind.Alive or FindingKind.Ended:
+                await AdoptAsync(record, former, finding, letGo);
+                break;
+        }
+    }
+
+    private async Task AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, CancellationToken letGo)
+    {
+        var evidence = $"{finding.Evidence} found by host {host.Id} after host {former.Host} was gone";
+        var answer = await IfStillAsync(record, Transition.Adopted(host.NewClaim(), finding.Kind == FindingKind.Alive, finding.Process, evidence, time.GetUtcNow()), letGo);
+        if (!answer.Changed) return;
+        dispatcher.Occupy();
+        // Silent since its start, as far as is known here; the watchdog's first look moves that to the log's last change.
+        var idle = time.GetUtcNow() - record.StartedAt!.Value;
+        _ = executor.AdoptAsync(answer.Record, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, dispatcher.Release);
+    }
+
+    /// <summary>Decided from what was examined: if the record has moved on, somebody else has it in hand.</summary>
+    private Task<LedgerAnswer> IfStillAsync(TaskRecord examined, Transition transition, CancellationToken letGo) =>
+        ledger.ApplyPersistentlyAsync(examined.Id, now => now.Claim == examined.Claim ? transition : null, letGo);
+}

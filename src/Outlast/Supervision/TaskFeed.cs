@@ -1,0 +1,88 @@
+using System.Collections.Concurrent;
+using Outlast.Storage;
+
+namespace Outlast.Supervision;
+
+/// <summary>Tells waiters and streams of the same host what has been committed. Holds no history: who comes late reads the store.</summary>
+internal sealed class TaskFeed
+{
+    private readonly ConcurrentDictionary<TaskId, Waiters> _waiters = new();
+    private readonly Lock _lock = new();
+    // Guarded by _lock: the largest event number that was published, and who waits for the next.
+    private long _lastSeq;
+    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Told of every committed record, in the order of its versions for one task as far as one writer made them. Must not block.</summary>
+    public event Action<TaskRecord>? Changed;
+
+    /// <summary>How many tasks somebody waits for; 0 when nobody waits.</summary>
+    public int Waiting => _waiters.Count;
+
+    /// <summary>Announces what a commit has made durable.</summary>
+    public void Publish(CommitVerdict committed)
+    {
+        foreach (var record in committed.Records)
+        {
+            Changed?.Invoke(record);
+            if (record.State.IsTerminal() && _waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult();
+        }
+        if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
+    }
+
+    /// <summary>Wakes whoever waits for events.</summary>
+    /// <param name="seq">The largest number that is known; 0 when it is not.</param>
+    public void Nudge(long seq = 0)
+    {
+        TaskCompletionSource next;
+        lock (_lock)
+        {
+            _lastSeq = Math.Max(_lastSeq, seq);
+            (next, _next) = (_next, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        next.TrySetResult();
+    }
+
+    /// <summary>Returns when an event with a larger number than <paramref name="after"/> may exist.</summary>
+    public Task WaitForEventAsync(long after, CancellationToken cancel)
+    {
+        lock (_lock) return _lastSeq > after ? Task.CompletedTask : _next.Task.WaitAsync(cancel);
+    }
+
+    /// <summary>Completes when the task ends from now on. The caller looks at the record after taking this, and disposes it.</summary>
+    public EndSignal WatchEnd(TaskId id)
+    {
+        while (true)
+        {
+            var waiters = _waiters.GetOrAdd(id, static _ => new Waiters());
+            lock (waiters)
+            {
+                if (waiters.Gone) continue;
+                waiters.Count++;
+                return new EndSignal(this, id, waiters);
+            }
+        }
+    }
+
+    /// <summary>A wait for one end.</summary>
+    internal sealed class EndSignal(TaskFeed feed, TaskId id, Waiters waiters) : IDisposable
+    {
+        public Task Ended => waiters.Ended.Task;
+
+        public void Dispose()
+        {
+            lock (waiters)
+            {
+                if (--waiters.Count > 0) return;
+                waiters.Gone = true;
+                feed._waiters.TryRemove(id, out _);
+            }
+        }
+    }
+
+    internal sealed class Waiters
+    {
+        public readonly TaskCompletionSource Ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public int Count;
+        public bool Gone;
+    }
+}

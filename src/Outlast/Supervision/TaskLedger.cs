@@ -1,0 +1,230 @@
+using System.Collections.Immutable;
+using Outlast.Diagnostics;
+using Outlast.Lifecycle;
+using Outlast.Storage;
+
+namespace Outlast.Supervision;
+
+/// <summary>The only way to change a record: read, <see cref="TaskLifecycle.Apply"/>, commit, then tell. A wrong version means read and decide again; a wrong token means stop.</summary>
+internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth health, TimeProvider time)
+{
+    /// <summary>Makes a task durable, and its parent's count of open children with it.</summary>
+    /// <returns>The record, and whether it was there already under the same key.</returns>
+    public async Task<(TaskRecord Record, bool Repeated)> SubmitAsync(TaskSubmission submission, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var at = time.GetUtcNow();
+            var draft = new Draft();
+            TaskRecord? parent = null;
+            if (submission.Parent is { } parentId)
+            {
+                parent = await store.FindAsync(parentId, cancel) ?? throw new TaskNotFoundException(parentId.ToString());
+                if (TaskLifecycle.Apply(parent, Transition.ChildAdded(default, at)) is Decision.Refused) throw new ParentEndedException(parent);
+            }
+            var id = TaskId.New(at);
+            if (parent is not null && !submission.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, at));
+            var key = submission.IdempotencyKey is { } k ? new IdempotencyKey(k, submission.BodyHash ?? "") : null;
+            draft.Add(TaskLifecycle.Submit(id, submission.Spec, parent, submission.Actor, at), key);
+            var verdict = await CommitAsync(draft, cancel);
+            switch (verdict.Result)
+            {
+                case CommitResult.Committed:
+                    Milestone.Reach(Milestone.SubmitCommitted, id);
+                    feed.Publish(verdict);
+                    return (verdict.Records.First(r => r.Id == id), false);
+                case CommitResult.KeyTaken:
+                    var owner = verdict.Offender!.Value;
+                    if (verdict.KeyHash != key!.BodyHash) throw new IdempotencyMismatchException(key.Key, owner);
+                    return (await ReadAsync(owner, cancel), true);
+                case CommitResult.WrongVersion or CommitResult.WrongToken:
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Reads a record.</summary>
+    /// <exception cref="TaskRemovedException">A tombstone answers.</exception>
+    /// <exception cref="TaskNotFoundException">Nothing answers.</exception>
+    public async Task<TaskRecord> ReadAsync(TaskId id, CancellationToken cancel) =>
+        await store.FindAsync(id, cancel)
+        ?? (await store.FindTombstoneAsync(id, cancel) is { } tombstone ? throw new TaskRemovedException(tombstone) : throw new TaskNotFoundException(id.ToString()));
+
+    /// <summary>Takes one step with one task, decided anew from the record as it is then; what its end means for its parents happens in the same commit.</summary>
+    /// <param name="id">Which task.</param>
+    /// <param name="decide">The step; none: nothing to do.</param>
+    /// <param name="cancel">Gives up before the commit.</param>
+    public async Task<LedgerAnswer> ApplyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var record = await ReadAsync(id, cancel);
+            if (decide(record) is not { } transition) return new(record, false, null);
+            var draft = new Draft();
+            switch (draft.Apply(record, transition))
+            {
+                case Decision.Refused refused:
+                    return new(record, false, refused.Reason);
+                case Decision.Unchanged:
+                    return new(record, false, null);
+            }
+            await TellParentsAsync(draft, cancel);
+            var verdict = await CommitAsync(draft, cancel);
+            if (verdict.Result == CommitResult.Committed)
+            {
+                var after = verdict.Records.First(r => r.Id == id);
+                if (MilestoneOf(transition) is { } milestone) Milestone.Reach(milestone, id);
+                feed.Publish(verdict);
+                if (after.State.IsTerminal()) Milestone.Reach(Milestone.Published, id);
+                return new(after, true, null);
+            }
+            if (verdict.Result == CommitResult.WrongToken) return new(record, false, RefusalReason.WrongToken);
+        }
+    }
+
+    /// <summary>As <see cref="ApplyAsync"/>, for facts that must not get lost: while the store cannot write, it waits until it can.</summary>
+    public async Task<LedgerAnswer> ApplyPersistentlyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken letGo)
+    {
+        while (true)
+        {
+            try
+            {
+                return await ApplyAsync(id, decide, letGo);
+            }
+            catch (StoreUnavailableException e)
+            {
+                await health.FailedAsync(e, letGo);
+            }
+        }
+    }
+
+    /// <summary>Asks a task and its attached descendants to stop, in one commit.</summary>
+    public async Task<LedgerAnswer> StopTreeAsync(TaskId id, StopRequest request, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var record = await ReadAsync(id, cancel);
+            if (record.State.IsTerminal()) return new(record, false, RefusalReason.Ended);
+            var draft = new Draft();
+            draft.Apply(record, Transition.StopAsked(request));
+            var parentStop = request with { Cause = EndCause.Parent, Measured = request.Measured.Clear(), Reason = request.Reason ?? $"its parent, task {record.Number}, was asked to stop" };
+            foreach (var descendant in await OpenDescendantsAsync(record, cancel)) draft.Apply(descendant, Transition.StopAsked(parentStop));
+            await TellParentsAsync(draft, cancel);
+            if (draft.IsEmpty) return new(record, false, null);
+            var verdict = await CommitAsync(draft, cancel);
+            if (verdict.Result != CommitResult.Committed) continue;
+            Milestone.Reach(Milestone.StopCommitted, id);
+            feed.Publish(verdict);
+            return new(verdict.Records.FirstOrDefault(r => r.Id == id) ?? record, true, null);
+        }
+    }
+
+    /// <summary>Asks the open children of a task to stop because it ended; the task itself is left as it is.</summary>
+    public async Task StopChildrenAsync(TaskRecord parent, StopRequest request, CancellationToken cancel)
+    {
+        foreach (var child in (await OpenDescendantsAsync(parent, cancel)).Where(c => c.Parent == parent.Id))
+            await StopTreeAsync(child.Id, request, cancel);
+    }
+
+    /// <summary>Notes events of the host itself.</summary>
+    public async Task NoteHostAsync(TaskEventDraft what, CancellationToken cancel) =>
+        feed.Publish(await store.CommitAsync(new StoreCommit([]) { HostEvents = [what] }, cancel));
+
+    private static string? MilestoneOf(Transition transition) => transition switch
+    {
+        Transition.Claim => Milestone.ClaimCommitted,
+        Transition.Launch => Milestone.ProcessRecorded,
+        Transition.Settle => Milestone.SettleCommitted,
+        _ => null,
+    };
+
+    /// <summary>An end frees the parent, which may end by that, and so on up.</summary>
+    private async Task TellParentsAsync(Draft draft, CancellationToken cancel)
+    {
+        while (draft.TakeEndedChild() is { } child)
+        {
+            var parent = draft.Find(child.Parent!.Value) ?? await store.FindAsync(child.Parent!.Value, cancel);
+            if (parent is not null) draft.Apply(parent, Transition.ChildEnded(child.Id, time.GetUtcNow()));
+        }
+    }
+
+    private async Task<List<TaskRecord>> OpenDescendantsAsync(TaskRecord top, CancellationToken cancel)
+    {
+        if (top.OpenChildren == 0) return [];
+        var open = new List<TaskRecord>();
+        long? before = null;
+        while (true)
+        {
+            var page = await store.ListAsync(new TaskQuery
+            {
+                Root = top.Root, Before = before, Limit = 1000,
+                States = [TaskState.Queued, TaskState.Running, TaskState.Waiting, TaskState.Stopping],
+            }, cancel);
+            open.AddRange(page);
+            if (page.Length < 1000) break;
+            before = page[^1].Number;
+        }
+        var children = open.Where(r => !r.Spec.Detached && r.Parent is not null).ToLookup(r => r.Parent!.Value);
+        var found = new List<TaskRecord>();
+        var next = new Queue<TaskRecord>(children[top.Id]);
+        while (next.TryDequeue(out var record))
+        {
+            found.Add(record);
+            foreach (var child in children[record.Id]) next.Enqueue(child);
+        }
+        return found;
+    }
+
+    private async Task<CommitVerdict> CommitAsync(Draft draft, CancellationToken cancel)
+    {
+        try
+        {
+            // Once handed over, the commit is waited for: giving up would leave the caller without the verdict.
+            cancel.ThrowIfCancellationRequested();
+            return await store.CommitAsync(draft.ToCommit(), CancellationToken.None);
+        }
+        catch (StoreUnavailableException e)
+        {
+            _ = health.FailedAsync(e, CancellationToken.None);
+            throw;
+        }
+    }
+
+    /// <summary>What one commit is going to change; several steps of one record become one change.</summary>
+    private sealed class Draft
+    {
+        private readonly Dictionary<TaskId, Entry> _entries = [];
+        private readonly Queue<TaskRecord> _endedChildren = new();
+
+        private sealed record Entry(TaskRecord After, long ExpectedVersion, FencingToken? Token, ImmutableArray<TaskEventDraft> Events, IdempotencyKey? Key);
+
+        public bool IsEmpty => _entries.Count == 0;
+
+        public TaskRecord? Find(TaskId id) => _entries.GetValueOrDefault(id)?.After;
+
+        public void Add(Decision.Changed submitted, IdempotencyKey? key) =>
+            _entries.Add(submitted.After.Id, new(submitted.After, 0, null, submitted.Events, key));
+
+        public Decision Apply(TaskRecord read, Transition transition)
+        {
+            var entry = _entries.GetValueOrDefault(read.Id);
+            var before = entry?.After ?? read;
+            var decision = TaskLifecycle.Apply(before, transition);
+            if (decision is not Decision.Changed changed) return decision;
+            var expected = entry?.ExpectedVersion ?? read.Version;
+            _entries[read.Id] = new(changed.After with { Version = expected + 1 }, expected, entry?.Token ?? transition.By?.Token, [.. entry?.Events ?? [], .. changed.Events], entry?.Key);
+            if (changed.After.State.IsTerminal() && !before.State.IsTerminal() && changed.After is { Parent: not null, Spec.Detached: false }) _endedChildren.Enqueue(changed.After);
+            return decision;
+        }
+
+        public TaskRecord? TakeEndedChild() => _endedChildren.TryDequeue(out var child) ? child : null;
+
+        public StoreCommit ToCommit() => new([.. _entries.Values.Select(e => new RecordChange(e.After, e.ExpectedVersion, e.Token, e.Events) { Key = e.Key })]);
+    }
+}
+
+/// <summary>What a step came to.</summary>
+/// <param name="Record">The record after it, or as it was read when nothing changed.</param>
+/// <param name="Changed">Whether it was committed.</param>
+/// <param name="Refusal">Why not, when it may not be.</param>
+internal readonly record struct LedgerAnswer(TaskRecord Record, bool Changed, RefusalReason? Refusal);
