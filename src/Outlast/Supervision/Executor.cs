@@ -75,7 +75,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             var settled = ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo);
             // The place is free as soon as the end is handed over: who waits for it need not wait for the disk as well.
             release();
-            await TellChildrenAsync(await settled);
+            await settled;
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
         {
@@ -121,13 +121,6 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             log.RunnerFailed(e, live.Id);
             return Interrupted($"the runner failed: {e.Message}") with { Error = new(e.GetType().FullName!, e.Message, e.StackTrace) };
         }
-    }
-
-    /// <summary>A task that ended its own work may have a word for its children.</summary>
-    private async Task TellChildrenAsync(LedgerAnswer answer)
-    {
-        if (answer.Record is { IsFinishing: true, Spec.Children: ChildPolicy.Stop } parent)
-            await ledger.StopChildrenAsync(parent, new StopRequest { Cause = EndCause.Parent, Actor = Actor.Rule("children_stop"), RequestedAt = time.GetUtcNow(), Reason = $"its parent, task {parent.Number}, has ended" }, _letGo);
     }
 
     private static TaskOutcome Interrupted(string reason) => new() { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error, Reason = reason };

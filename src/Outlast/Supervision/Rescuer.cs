@@ -74,7 +74,7 @@ internal sealed class Rescuer(
                 await IfStillAsync(record, Transition.NeverStarted(null, $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", null, time.GetUtcNow()), letGo);
                 break;
             case FindingKind.Gone:
-                await IfStillAsync(record, Transition.OwnerGone($"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", false, time.GetUtcNow()), letGo);
+                await IfStillAsync(record, Transition.OwnerGone(former, $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", false, time.GetUtcNow()), letGo);
                 break;
             case FindingKind.Alive or FindingKind.Ended:
                 await AdoptAsync(record, former, finding, letGo);

@@ -67,6 +67,9 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
                     return new(record, false, refused.Reason);
                 case Decision.Unchanged:
                     return new(record, false, null);
+                case Decision.Changed { StopChildren: { } stop }:
+                    foreach (var descendant in await OpenDescendantsAsync(record, cancel)) draft.Apply(descendant, Transition.StopAsked(stop));
+                    break;
             }
             await TellParentsAsync(draft, cancel);
             var verdict = await CommitAsync(draft, cancel);
@@ -117,13 +120,6 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
             feed.Publish(verdict);
             return new(verdict.Records.FirstOrDefault(r => r.Id == id) ?? record, true, null);
         }
-    }
-
-    /// <summary>Asks the open children of a task to stop because it ended; the task itself is left as it is.</summary>
-    public async Task StopChildrenAsync(TaskRecord parent, StopRequest request, CancellationToken cancel)
-    {
-        foreach (var child in (await OpenDescendantsAsync(parent, cancel)).Where(c => c.Parent == parent.Id))
-            await StopTreeAsync(child.Id, request, cancel);
     }
 
     /// <summary>Notes events of the host itself.</summary>
