@@ -53,7 +53,14 @@ internal abstract record Transition
     // -- what others ask ----------------------------------------------------------------------------------------------
 
     /// <summary>Somebody wants it to stop.</summary>
-    public static Transition StopAsked(StopRequest request) => new Stop(request);
+    /// <exception cref="ArgumentException">The cause is none that anybody can ask for, or speaks of a user when none asked.</exception>
+    public static Transition StopAsked(StopRequest request)
+    {
+        if (!Ending.CanBeAsked(request.Cause)) throw new ArgumentException($"Nobody can ask for a stop of cause {Names.Of(request.Cause)}.", nameof(request));
+        if (request.Cause == EndCause.User && request.Actor.Type != ActorType.User)
+            throw new ArgumentException($"A stop of cause user needs a user; {Names.Of(request.Actor.Type)} {request.Actor.Id} is none.", nameof(request));
+        return new Stop(request with { Reason = TaskLifecycle.Given(request.Reason) });
+    }
     /// <summary>Limits are moved. Given as they shall be.</summary>
     public static Transition Extended(TaskLimits limits, Actor actor, DateTimeOffset at) => new Extend(limits, actor, at);
     /// <summary>The question is answered. The first of answer and expiry wins.</summary>
