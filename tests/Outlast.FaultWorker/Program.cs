@@ -1,1 +1,14 @@
-return 0;
+using Outlast.FaultWorker;
+
+// Each mode has a file of its own; the first argument names it.
+return args switch
+{
+    ["serve", .. var rest] => ServeMode.Run(rest),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("usage: Outlast.FaultWorker serve [--at MILESTONE[#N]] [--then pid|output|exit] [--pause FOLDER] [-- SERVE-OPTIONS]");
+    return 2;
+}

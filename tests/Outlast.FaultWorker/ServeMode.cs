@@ -1,0 +1,47 @@
+using System.Diagnostics;
+using System.Reflection;
+
+namespace Outlast.FaultWorker;
+
+/// <summary>The same host as <c>outlast serve</c>, through the program's own entry, with an instant at which it dies or stands still.</summary>
+internal static class ServeMode
+{
+    public static int Run(string[] args)
+    {
+        var (point, rest) = Read(args);
+        if (point is not null) DiagnosticListener.AllListeners.Subscribe(new ListenerObserver(point));
+        string[] command = ["serve", .. rest];
+        return (int)Assembly.Load("Outlast.Cli").EntryPoint!.Invoke(null, [command])!;
+    }
+
+    private static (CrashPoint? Point, string[] Serve) Read(string[] args)
+    {
+        string? at = null, then = null, pause = null;
+        for (var i = 0; i < args.Length; i++)
+        {
+            switch (args[i])
+            {
+                case "--at": at = args[++i]; break;
+                case "--then": then = args[++i]; break;
+                case "--pause": pause = args[++i]; break;
+                case "--": return (Point(), args[(i + 1)..]);
+                default: throw new FormatException($"'{args[i]}' is no option of this mode.");
+            }
+        }
+        return (Point(), []);
+
+        CrashPoint? Point() => at is not null && CrashPoint.Parse(at) is var (milestone, time) ? new(milestone, time, then, pause) : null;
+    }
+
+    private sealed class ListenerObserver(CrashPoint point) : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
+    {
+        public void OnNext(DiagnosticListener listener)
+        {
+            if (listener.Name == "Outlast") listener.Subscribe(this, name => name == point.Milestone);
+        }
+
+        public void OnNext(KeyValuePair<string, object?> milestone) => point.Reach(milestone.Key, (TaskId?)milestone.Value);
+        public void OnCompleted() { }
+        public void OnError(Exception error) { }
+    }
+}
