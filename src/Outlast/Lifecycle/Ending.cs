@@ -39,7 +39,7 @@ internal static class Ending
         EndCause.Operator => Because("stopped by an operator", stop.Reason),
         EndCause.Reload => Because("stopped by a reload", stop.Reason),
         EndCause.Shutdown => Because("stopped by the host's shutdown", stop.Reason),
-        EndCause.Deadline => Because("timed out", stop.Reason ?? Exceeded("ran {0}", "the wall-clock limit was reached", "wallMs", stop)),
+        EndCause.Deadline => Because("timed out", stop.Reason ?? Exceeded("ran {0}", "the wall-clock limit was reached", "elapsedMs", stop)),
         EndCause.Inactivity => Because("timed out", stop.Reason ?? Exceeded("no activity for {0}", "no activity", "idleMs", stop)),
         EndCause.StartDeadline => Because("timed out", stop.Reason ?? (spec.StartBy is { } by ? $"not started by {by.ToUniversalTime():yyyy-MM-dd'T'HH:mm:ss.fff'Z'}" : "not started in time")),
         EndCause.OutputLimit => Because("cut off at its output limit", stop.Reason ?? Printed(stop)),
@@ -132,7 +132,7 @@ internal static class Ending
     private static string? Measured(StopRequest stop, string key) => stop.Measured.TryGetValue(key, out var ms) ? Duration.Format(TimeSpan.FromMilliseconds(ms)) : null;
 
     private static string? Printed(StopRequest stop) =>
-        stop.Measured.TryGetValue("bytes", out var bytes) && stop.Measured.TryGetValue("limitBytes", out var limit) ? $"{bytes} bytes (limit {limit})" : null;
+        stop.Measured.TryGetValue("outputBytes", out var bytes) && stop.Measured.TryGetValue("limitBytes", out var limit) ? $"{bytes} bytes (limit {limit})" : null;
 
     /// <summary>An array that came from nowhere counts as empty.</summary>
     private static ImmutableArray<T> Each<T>(ImmutableArray<T> items) => items.IsDefault ? [] : items;

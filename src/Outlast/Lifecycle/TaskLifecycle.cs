@@ -9,7 +9,7 @@ internal static class TaskLifecycle
     /// <summary>The first record of a task, and its event.</summary>
     /// <param name="id">Its id.</param>
     /// <param name="spec">What to run.</param>
-    /// <param name="parent">Its parent as it is now; none at the top of a tree. Whether it takes a child is asked by <see cref="TakesChildren"/> and, for an attached one, by <see cref="Transition.ChildAdded"/>.</param>
+    /// <param name="parent">Its parent as it is now; none at the top of a tree. Whether it takes a child is asked by <see cref="Transition.ChildAdded"/>.</param>
     /// <param name="actor">Who submitted it.</param>
     /// <param name="at">When.</param>
     public static Decision.Changed Submit(TaskId id, TaskSpec spec, TaskRecord? parent, Actor actor, DateTimeOffset at)
@@ -52,13 +52,10 @@ internal static class TaskLifecycle
             Transition.EndChild t => ChildEnded(record, t),
             Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
             Transition.Annotate t => Annotated(record, t.Text, t.At),
-            Transition.Pause t => t.Duration > TimeSpan.Zero && record.StartedAt is not null ? Change(record, record with { Paused = record.Paused + t.Duration }) : Same,
+            Transition.Pause t => t.Duration != TimeSpan.Zero && record.StartedAt is not null ? Change(record, record with { Paused = record.Paused + t.Duration }) : Same,
             _ => throw new UnreachableException($"No rule for {transition.GetType().Name}."),
         };
     }
-
-    /// <summary>Whether a task may start a child: not when it is over, finishing, or asked to stop.</summary>
-    public static bool TakesChildren(TaskRecord record) => !record.IsFinishing && record.State is TaskState.Queued or TaskState.Running or TaskState.Waiting;
 
     /// <summary>What somebody said, if it says something: blank counts as absent.</summary>
     public static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
@@ -213,6 +210,9 @@ internal static class TaskLifecycle
     }
 
     // -- what happens in its tree -------------------------------------------------------------------------------------
+
+    /// <summary>Not when it is over, finishing, or asked to stop.</summary>
+    private static bool TakesChildren(TaskRecord record) => !record.IsFinishing && record.State is TaskState.Queued or TaskState.Running or TaskState.Waiting;
 
     private static Decision ChildEnded(TaskRecord record, Transition.EndChild t)
     {

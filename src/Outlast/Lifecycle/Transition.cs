@@ -85,7 +85,7 @@ internal abstract record Transition
     public static Transition Warned(string rule, string text, ImmutableSortedDictionary<string, long> measured, DateTimeOffset at) => new Warn(rule, text, measured, at);
     /// <summary>A fact beside the main story; also for ended tasks.</summary>
     public static Transition Annotated(string text, DateTimeOffset at) => new Annotate(text, at);
-    /// <summary>Time passed that does not count: the machine slept, or its clock jumped.</summary>
+    /// <summary>Time passed that does not count: the machine slept, or its clock jumped. Negative when the clock was set back.</summary>
     public static Transition Paused(TimeSpan by, DateTimeOffset at) => new Pause(by, at);
 
     internal sealed record Claim(TaskClaim Owner, DateTimeOffset When) : Transition(When);

@@ -125,6 +125,6 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
 
     private static TaskOutcome Interrupted(string reason) => new() { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error, Reason = reason };
 
-    /// <summary>1 s, 2 s, 4 s, ... 1 min: each failed start has left an annotation.</summary>
-    private static TimeSpan Backoff(TaskRecord record) => TimeSpan.FromSeconds(Math.Min(60, 1 << Math.Min(6, record.Annotations.Length)));
+    /// <summary>2 s, 4 s, ... 1 min: each failed start has left an event.</summary>
+    private static TimeSpan Backoff(TaskRecord record) => TimeSpan.FromSeconds(Math.Min(60, 1 << (int)Math.Min(6, record.Events)));
 }

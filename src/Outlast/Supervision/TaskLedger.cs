@@ -102,25 +102,7 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     }
 
     /// <summary>Asks a task and its attached descendants to stop, in one commit.</summary>
-    public async Task<LedgerAnswer> StopTreeAsync(TaskId id, StopRequest request, CancellationToken cancel)
-    {
-        while (true)
-        {
-            var record = await ReadAsync(id, cancel);
-            if (record.State.IsTerminal()) return new(record, false, RefusalReason.Ended);
-            var draft = new Draft();
-            draft.Apply(record, Transition.StopAsked(request));
-            var parentStop = request with { Cause = EndCause.Parent, Measured = request.Measured.Clear(), Reason = request.Reason ?? $"its parent, task {record.Number}, was asked to stop" };
-            foreach (var descendant in await OpenDescendantsAsync(record, cancel)) draft.Apply(descendant, Transition.StopAsked(parentStop));
-            await TellParentsAsync(draft, cancel);
-            if (draft.IsEmpty) return new(record, false, null);
-            var verdict = await CommitAsync(draft, cancel);
-            if (verdict.Result != CommitResult.Committed) continue;
-            Milestone.Reach(Milestone.StopCommitted, id);
-            feed.Publish(verdict);
-            return new(verdict.Records.FirstOrDefault(r => r.Id == id) ?? record, true, null);
-        }
-    }
+    public Task<LedgerAnswer> StopTreeAsync(TaskId id, StopRequest request, CancellationToken cancel) => ApplyAsync(id, _ => Transition.StopAsked(request), cancel);
 
     /// <summary>Notes events of the host itself.</summary>
     public async Task NoteHostAsync(TaskEventDraft what, CancellationToken cancel) =>
@@ -131,6 +113,7 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         Transition.Claim => Milestone.ClaimCommitted,
         Transition.Launch => Milestone.ProcessRecorded,
         Transition.Settle => Milestone.SettleCommitted,
+        Transition.Stop => Milestone.StopCommitted,
         _ => null,
     };
 
