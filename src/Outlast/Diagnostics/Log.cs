@@ -46,4 +46,7 @@ internal static partial class Log
 
     [LoggerMessage(14, LogLevel.Information, "Task {Number} ({Task}): {State}, {Cause}. {Reason}")]
     public static partial void TaskEnded(this ILogger log, long number, TaskId task, TaskState state, EndCause cause, string? reason);
+
+    [LoggerMessage(15, LogLevel.Critical, "An actor of the host has ended; the host does not do its work any more.")]
+    public static partial void LoopFailed(this ILogger log, Exception exception);
 }

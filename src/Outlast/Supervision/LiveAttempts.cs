@@ -63,6 +63,7 @@ internal sealed class LiveAttempt(TaskRecord record, AttemptContext context, ITa
 internal sealed class LiveAttempts
 {
     private readonly ConcurrentDictionary<TaskId, LiveAttempt> _attempts = new();
+    private volatile TaskCompletionSource? _empty;
 
     public int Count => _attempts.Count;
 
@@ -78,5 +79,20 @@ internal sealed class LiveAttempts
         Added?.Invoke(attempt);
     }
 
-    public void Remove(LiveAttempt attempt) => _attempts.TryRemove(KeyValuePair.Create(attempt.Id, attempt));
+    public void Remove(LiveAttempt attempt)
+    {
+        _attempts.TryRemove(KeyValuePair.Create(attempt.Id, attempt));
+        if (_attempts.IsEmpty) _empty?.TrySetResult();
+    }
+
+    /// <summary>Completes when none is followed any more. Asked for once, by a host that takes none on.</summary>
+    public Task WhenEmpty
+    {
+        get
+        {
+            _empty ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_attempts.IsEmpty) _empty.TrySetResult();
+            return _empty.Task;
+        }
+    }
 }

@@ -18,12 +18,15 @@ internal sealed class Rescuer(
     private static readonly TimeSpan EnforceAfter = TimeSpan.FromSeconds(60);
     private const int AtOnce = 64;
 
-    /// <summary>Everything that is open in the store finds its place in this host: queued tasks their turn, claimed ones a follower.</summary>
-    public async Task RescueAllAsync(CancellationToken letGo)
+    /// <summary>Everything that is open in the store finds its place: queued tasks their turn, claimed ones the place that they hold.</summary>
+    /// <returns>What owners left behind, each holding a place until it is rescued.</returns>
+    public async Task<IReadOnlyList<OpenTask>> TakeStockAsync(CancellationToken letGo)
     {
         var open = await store.ListOpenAsync(letGo);
         dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
-        await RescueAsync(open.Where(t => t.Token is not null), letGo);
+        var left = open.Where(t => t.Token is not null).ToList();
+        foreach (var _ in left) dispatcher.Occupy();
+        return left;
     }
 
     /// <summary>Looks each minute for tasks that nobody has in hand. Never ends before <paramref name="letGo"/>.</summary>
@@ -39,7 +42,9 @@ internal sealed class Rescuer(
                 dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
                 // Twice without a follower at the same version: not merely on its way.
                 var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();
-                await RescueAsync(orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Version), letGo);
+                var sure = orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Version).ToList();
+                foreach (var _ in sure) dispatcher.Occupy();
+                await RescueAsync(sure, letGo);
                 suspects = orphans.ToDictionary(t => t.Id, t => t.Version);
             }
             catch (StoreUnavailableException e)
@@ -49,48 +54,56 @@ internal sealed class Rescuer(
         }
     }
 
-    private Task RescueAsync(IEnumerable<OpenTask> orphans, CancellationToken letGo) =>
-        Parallel.ForEachAsync(orphans, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = letGo }, async (orphan, _) =>
-        {
-            try
-            {
-                await RescueAsync(orphan, letGo);
-            }
-            catch (Exception e) when (e is not OperationCanceledException)
-            {
-                log.ActorFailed(e, nameof(Rescuer), orphan.Id);
-            }
-        });
-
-    private async Task RescueAsync(OpenTask orphan, CancellationToken letGo)
+    /// <summary>Finds out what became of each, and does what follows.</summary>
+    public async Task RescueAsync(IReadOnlyList<OpenTask> left, CancellationToken letGo)
     {
-        if (await store.FindAsync(orphan.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || record.Version != orphan.Version) return;
-        var finding = runners.Has(record.Spec.Kind)
-            ? await runners.For(record.Spec.Kind).ExamineAsync(executor.ContextOf(record), letGo)
-            : new AttemptFinding(FindingKind.Gone, $"this host runs no tasks of kind {record.Spec.Kind}");
-        switch (finding.Kind)
+        try
         {
-            case FindingKind.NeverStarted:
-                await IfStillAsync(record, Transition.NeverStarted(null, $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", null, time.GetUtcNow()), letGo);
-                break;
-            case FindingKind.Gone:
-                await IfStillAsync(record, Transition.OwnerGone(former, $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone", false, time.GetUtcNow()), letGo);
-                break;
-            case FindingKind.Alive or FindingKind.Ended:
-                await AdoptAsync(record, former, finding, letGo);
-                break;
+            await Parallel.ForEachAsync(left, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = letGo }, async (orphan, _) =>
+            {
+                var followed = false;
+                try
+                {
+                    followed = await RescueAsync(orphan, letGo);
+                }
+                catch (Exception e) when (!letGo.IsCancellationRequested)
+                {
+                    // The sweep comes back to it.
+                    log.ActorFailed(e, nameof(Rescuer), orphan.Id);
+                }
+                if (!followed) dispatcher.Release();
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            // The host goes; the next one takes stock anew.
         }
     }
 
-    private async Task AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, CancellationToken letGo)
+    /// <returns>Whether the executor follows it, and with it its place.</returns>
+    private async Task<bool> RescueAsync(OpenTask orphan, CancellationToken letGo)
+    {
+        if (await store.FindAsync(orphan.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || record.Version != orphan.Version) return false;
+        var finding = runners.Has(record.Spec.Kind)
+            ? await runners.For(record.Spec.Kind).ExamineAsync(executor.ContextOf(record), letGo)
+            : new AttemptFinding(FindingKind.Gone, $"this host runs no tasks of kind {record.Spec.Kind}");
+        if (finding.Kind is FindingKind.Alive or FindingKind.Ended) return await AdoptAsync(record, former, finding, letGo);
+        var evidence = $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone";
+        await IfStillAsync(record, finding.Kind is FindingKind.NeverStarted
+            ? Transition.NeverStarted(null, evidence, null, time.GetUtcNow())
+            : Transition.OwnerGone(former, evidence, false, time.GetUtcNow()), letGo);
+        return false;
+    }
+
+    private async Task<bool> AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, CancellationToken letGo)
     {
         var evidence = $"{finding.Evidence} found by host {host.Id} after host {former.Host} was gone";
         var answer = await IfStillAsync(record, Transition.Adopted(host.NewClaim(), finding.Kind == FindingKind.Alive, finding.Process, evidence, time.GetUtcNow()), letGo);
-        if (!answer.Changed) return;
-        dispatcher.Occupy();
+        if (!answer.Changed) return false;
         // Silent since its start, as far as is known here; the watchdog's first look moves that to the log's last change.
         var idle = time.GetUtcNow() - record.StartedAt!.Value;
         _ = executor.AdoptAsync(answer.Record, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, dispatcher.Release);
+        return true;
     }
 
     /// <summary>Decided from what was examined: if the record has moved on, somebody else has it in hand.</summary>

@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Outlast.Storage;
+using Outlast.Supervision;
+
+namespace Outlast.Hosting;
+
+/// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, DataFolder folder)
+{
+    private const long LittleRoom = 1L << 30;
+    private const int EndedTasksLookedAt = 500;
+
+    public async Task<ImmutableArray<HostCheck>> ExamineAsync(HostFacts facts, CancellationToken cancel) =>
+    [
+        Host(facts),
+        await StoreAsync(facts, cancel),
+        Library(facts),
+        Disk(),
+        Folder(),
+        await QuarantineAsync(cancel),
+        Slots(),
+        await LeftoversAsync(cancel),
+        Platform(),
+    ];
+
+    private static HostCheck Host(HostFacts facts) =>
+        Ok("host", $"host {facts.HostId}, version {facts.Version}, epoch {facts.Epoch}, serves {facts.DataFolder}");
+
+    private async Task<HostCheck> StoreAsync(HostFacts facts, CancellationToken cancel)
+    {
+        try
+        {
+            await store.ProbeAsync(cancel);
+            return health.Failure is { } failure
+                ? new("store", CheckLevel.Warn, $"the store has just recovered from: {failure}", None)
+                : Ok("store", $"{facts.Store.Kind}, durability {facts.Store.Durability}: a write has just been made durable");
+        }
+        catch (StoreUnavailableException e)
+        {
+            return new("store", CheckLevel.Error, $"nothing can be written: {e.Message}", None, "make room on the disk, or make the data folder writable; the host goes on by itself");
+        }
+    }
+
+    private static HostCheck Library(HostFacts facts) => facts.Store.Library.Contains("bundled", StringComparison.Ordinal)
+        ? new("sqlite", CheckLevel.Warn, $"SQLite {facts.Store.Library} is in use: it is old", None, "install the system's SQLite library (Debian: apt-get install libsqlite3-0) and restart the host")
+        : Ok("sqlite", $"SQLite {facts.Store.Library} is in use");
+
+    private HostCheck Disk()
+    {
+        try
+        {
+            var drive = new DriveInfo(folder.Path);
+            var free = drive.AvailableFreeSpace;
+            var measured = None.Add("freeBytes", free.ToString(CultureInfo.InvariantCulture)).Add("totalBytes", drive.TotalSize.ToString(CultureInfo.InvariantCulture));
+            return free < LittleRoom
+                ? new("disk", CheckLevel.Warn, $"{free >> 20} MiB are free where the data folder is", measured, "make room: outputs are under " + folder.Tasks)
+                : new("disk", CheckLevel.Ok, $"{free >> 30} GiB are free where the data folder is", measured);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return new("disk", CheckLevel.Warn, $"the free space cannot be read: {e.Message}", None);
+        }
+    }
+
+    private HostCheck Folder()
+    {
+        if (OperatingSystem.IsWindows()) return Ok("folder", folder.Path);
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        var mode = File.GetUnixFileMode(folder.Path);
+        return (mode & others) == 0
+            ? Ok("folder", $"{folder.Path} belongs to its owner alone")
+            : new("folder", CheckLevel.Error, $"others can reach {folder.Path} (mode {Convert.ToString((int)mode, 8)})", None, $"chmod 700 {folder.Path}");
+    }
+
+    private async Task<HostCheck> QuarantineAsync(CancellationToken cancel)
+    {
+        var rows = await store.ListQuarantinedAsync(cancel);
+        return rows.IsEmpty
+            ? Ok("quarantine", "every record can be read")
+            : new("quarantine", CheckLevel.Warn, $"{rows.Length} records could not be read and were set aside: {string.Join("; ", rows.Take(5).Select(r => $"{r.Source}: {r.Reason}"))}",
+                None.Add("rows", rows.Length.ToString(CultureInfo.InvariantCulture)), $"look into {folder.Quarantine}");
+    }
+
+    private HostCheck Slots()
+    {
+        var (taken, live) = (dispatcher.Taken, attempts.Count);
+        var measured = None.Add("taken", taken.ToString(CultureInfo.InvariantCulture)).Add("running", live.ToString(CultureInfo.InvariantCulture)).Add("queued", dispatcher.Queued.ToString(CultureInfo.InvariantCulture));
+        return new("places", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued", measured);
+    }
+
+    private async Task<HostCheck> LeftoversAsync(CancellationToken cancel)
+    {
+        var ended = await store.ListAsync(new TaskQuery { States = [TaskState.Completed, TaskState.Failed, TaskState.TimedOut, TaskState.Stopped, TaskState.Lost], Limit = EndedTasksLookedAt }, cancel);
+        var alive = ended.Where(r => r.End is not null).SelectMany(r => r.End!.Leftovers.Where(Machine.IsAlive).Select(l => (r.Number, Process: l))).ToList();
+        return alive.Count == 0
+            ? Ok("leftovers", $"no process of the newest {ended.Length} ended tasks is alive")
+            : new("leftovers", CheckLevel.Warn, "ended tasks left processes behind: " + string.Join("; ", alive.Take(10).Select(a => $"task {a.Number}: pid {a.Process.Pid} {a.Process.Command}")),
+                None.Add("processes", alive.Count.ToString(CultureInfo.InvariantCulture)), "end them yourself if they are not wanted");
+    }
+
+    private static HostCheck Platform() => OperatingSystem.IsLinux()
+        ? Ok("platform", "Linux: processes outlive the host and are adopted")
+        : new("platform", CheckLevel.Error, "processes can be kept on Linux only", None, "run Outlast on Linux");
+
+    private static ImmutableSortedDictionary<string, string> None => ImmutableSortedDictionary<string, string>.Empty;
+
+    private static HostCheck Ok(string name, string text) => new(name, CheckLevel.Ok, text, None);
+}

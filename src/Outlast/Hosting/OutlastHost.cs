@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+using System.Reflection;
+using System.Text.Json;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Outlast.Diagnostics;
+using Outlast.Storage;
+using Outlast.Supervision;
+
+namespace Outlast.Hosting;
+
+/// <summary>Brings the actors up in order, and down again without touching the work.</summary>
+internal sealed class OutlastHost(
+    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog,
+    Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, OutlastSettings settings, DataFolder folder, TimeProvider time, ILogger<OutlastHost> log)
+    : IHostedService, IHostStatus
+{
+    private static readonly TimeSpan FarewellBound = TimeSpan.FromSeconds(5);
+    private readonly CancellationTokenSource _letGo = new();
+    private readonly List<Task> _loops = [];
+    private HostFacts? _facts;
+    private volatile bool _going;
+
+    public HostFacts Facts => _facts ?? throw new InvalidOperationException("The host has not started yet.");
+
+    public (int Running, int Queued) Load => (dispatcher.Taken, dispatcher.Queued);
+
+    public ImmutableArray<string> NotReady =>
+        _going ? ["the host is going away"] : _facts is null ? ["the host is starting"] : health.Failure is { } failure ? [failure] : [];
+
+    public async Task StartAsync(CancellationToken cancel)
+    {
+        var opening = await store.OpenAsync(cancel);
+        identity.Open(opening.Epoch);
+        feed.Changed += dispatcher.Look;
+        feed.Changed += stopper.Look;
+        feed.Changed += LogEnd;
+        executor.Open(_letGo.Token);
+        stopper.Open(_letGo.Token);
+        _facts = new HostFacts(ProgramVersion, identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
+            [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All);
+        await NoteAsync(TaskEventType.HostStarted);
+        var left = await rescuer.TakeStockAsync(_letGo.Token);
+        log.HostOpened(identity.Id, folder.Path, left.Count + dispatcher.Queued, opening.Quarantined);
+        dispatcher.Open(_letGo.Token);
+        _loops.Add(rescuer.RescueAsync(left, _letGo.Token));
+        _loops.Add(rescuer.KeepLookingAsync(_letGo.Token));
+        _loops.Add(watchdog.KeepLookingAsync(_letGo.Token));
+        _loops.Add(pruner.KeepPruningAsync(_letGo.Token));
+        foreach (var loop in _loops) _ = loop.ContinueWith(LogLoop, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+    }
+
+    /// <summary>Takes no new work, lets go of what runs, and waits until nothing is being written any more.</summary>
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        if (_going) return;
+        _going = true;
+        desk.Close();
+        dispatcher.Close();
+        log.HostGoes(identity.Id, attempts.Count);
+        await _letGo.CancelAsync();
+        await Task.WhenAny(Task.WhenAll([.. _loops, attempts.WhenEmpty]), Task.Delay(FarewellBound, time, cancel));
+        try
+        {
+            await NoteAsync(TaskEventType.HostStopped);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Known already, and no reason to stay.
+        }
+    }
+
+    public Task<ImmutableArray<HostCheck>> ExamineAsync(CancellationToken cancel = default) => doctor.ExamineAsync(Facts, cancel);
+
+    private Task NoteAsync(TaskEventType what) =>
+        ledger.NoteHostAsync(new TaskEventDraft(what, time.GetUtcNow(), ImmutableSortedDictionary<string, JsonElement>.Empty
+            .Add("host", JsonSerializer.SerializeToElement(identity.Id.Value, HostJson.Default.String))
+            .Add("running", JsonSerializer.SerializeToElement(attempts.Count, HostJson.Default.Int32))), CancellationToken.None);
+
+    private void LogEnd(TaskRecord record)
+    {
+        if (record is { State: var state, End: { } end, Annotations.Length: 0 } && state.IsTerminal()) log.TaskEnded(record.Number, record.Id, state, end.Cause, end.Reason);
+    }
+
+    private void LogLoop(Task loop) => log.LoopFailed(loop.Exception!.GetBaseException());
+
+    private static string ProgramVersion =>
+        (Assembly.GetEntryAssembly() ?? typeof(OutlastHost).Assembly).GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";
+}
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(string))]
+[System.Text.Json.Serialization.JsonSerializable(typeof(int))]
+internal sealed partial class HostJson : System.Text.Json.Serialization.JsonSerializerContext;

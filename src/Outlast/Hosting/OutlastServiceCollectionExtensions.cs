@@ -1,0 +1,49 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Outlast.Supervision;
+
+namespace Outlast.Hosting;
+
+/// <summary>Adds Outlast to a .NET host.</summary>
+public static class OutlastServiceCollectionExtensions
+{
+    /// <summary>Adds the runtime: every actor, started with the host. A store and the runners are added to what this returns.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="folder">The data folder; it exists, and this host alone has it.</param>
+    /// <param name="settings">The settings; none: defaults and the environment.</param>
+    public static OutlastBuilder AddOutlast(this IServiceCollection services, DataFolder folder, OutlastSettings? settings = null)
+    {
+        settings ??= OutlastSettings.Load(null, Environment.GetEnvironmentVariable);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(folder);
+        services.AddSingleton(settings);
+        services.AddSingleton(settings.Defaults);
+        services.AddSingleton(settings.Dispatcher);
+        services.AddSingleton(settings.Watchdog);
+        services.AddSingleton(settings.Pruner);
+        services.AddSingleton<HostIdentity>();
+        services.AddSingleton<StoreHealth>();
+        services.AddSingleton<TaskFeed>();
+        services.AddSingleton<TaskLedger>();
+        services.AddSingleton<LiveAttempts>();
+        services.AddSingleton<RunnerSet>();
+        services.AddSingleton<Stopper>();
+        services.AddSingleton<Executor>();
+        services.AddSingleton<Dispatcher>();
+        services.AddSingleton<Rescuer>();
+        services.AddSingleton<Watchdog>();
+        services.AddSingleton<Pruner>();
+        services.AddSingleton<Doctor>();
+        services.AddSingleton<TaskDesk>();
+        services.AddSingleton<ITaskClient>(s => s.GetRequiredService<TaskDesk>());
+        services.AddSingleton<OutlastHost>();
+        services.AddSingleton<IHostStatus>(s => s.GetRequiredService<OutlastHost>());
+        services.AddHostedService(s => s.GetRequiredService<OutlastHost>());
+        return new OutlastBuilder(services, folder);
+    }
+}
+
+/// <summary>What a store and the runners are added to.</summary>
+/// <param name="Services">The host's services.</param>
+/// <param name="Folder">The data folder.</param>
+public sealed record OutlastBuilder(IServiceCollection Services, DataFolder Folder);
