@@ -17,6 +17,8 @@ public interface ITaskStore : IAsyncDisposable
     Task<StoreOpening> OpenAsync(CancellationToken cancel = default);
 
     /// <summary>Writes all changes of one commit, or none. Commits of concurrent callers share a transaction; each gets its own verdict.</summary>
+    /// <remarks>A key that is taken is told before anything else, then a wrong token before a wrong version, in the order of the changes. Cancelling a commit that was handed over does not undo it: its verdict is awaited.</remarks>
+    /// <exception cref="ArgumentException">The commit breaks a rule that no store may break; it is the caller's fault.</exception>
     Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default);
 
     /// <summary>Reads one record; none if it was never there or has been removed.</summary>
@@ -34,7 +36,7 @@ public interface ITaskStore : IAsyncDisposable
     /// <summary>Every record that has not ended, in order of number, without its spec: cheap however many have ended and however large their environments are.</summary>
     Task<ImmutableArray<OpenTask>> ListOpenAsync(CancellationToken cancel = default);
 
-    /// <summary>How many records there are in each state; kept, not counted.</summary>
+    /// <summary>How many records there are in each state, zero included; kept, not counted.</summary>
     Task<ImmutableDictionary<TaskState, long>> CountAsync(CancellationToken cancel = default);
 
     /// <summary>Events after a number, oldest first.</summary>
@@ -78,6 +80,18 @@ public sealed record StoreCommit(ImmutableArray<RecordChange> Changes)
 
     /// <summary>A commit of one change.</summary>
     public static StoreCommit Of(RecordChange change) => new([change]);
+
+    /// <summary>Refuses what no store may be asked to write. Every store calls it before anything else.</summary>
+    /// <exception cref="ArgumentException">A record breaks one of the <see cref="RecordRules"/>, its version or events do not count on, or it comes twice.</exception>
+    public void Validate()
+    {
+        for (var i = 0; i < Changes.Length; i++)
+        {
+            Changes[i].Validate();
+            for (var j = 0; j < i; j++)
+                if (Changes[j].After.Id == Changes[i].After.Id) throw new ArgumentException($"Task {Changes[i].After.Id} is changed twice in one commit.");
+        }
+    }
 }
 
 /// <summary>One record as it shall be.</summary>
@@ -89,6 +103,31 @@ public sealed record RecordChange(TaskRecord After, long ExpectedVersion, Fencin
 {
     /// <summary>With a new record: its key, and the hash of what was submitted under it.</summary>
     public IdempotencyKey? Key { get; init; }
+
+    /// <summary>An event of this change with its number.</summary>
+    /// <param name="index">Its place among <see cref="Events"/>, from 0.</param>
+    /// <param name="seq">Its number over all events of the store.</param>
+    public TaskEvent EventAt(int index, long seq) => new(
+        seq, After.Id, After.Spec.Session, After.Events - Events.Length + index + 1, Events[index].Type, Events[index].At, After.State, After.Attempt, Events[index].Data);
+
+    /// <summary>Refuses a change of a stored record that is no step forward: a terminal state is final, and events are counted without gaps.</summary>
+    /// <exception cref="ArgumentException">It is none.</exception>
+    public void ValidateAgainst(TaskState state, DateTimeOffset? endedAt, long events)
+    {
+        if (state.IsTerminal() && (After.State != state || After.EndedAt != endedAt))
+            throw new ArgumentException($"Task {After.Id} has ended as {state}; it cannot become {After.State}.");
+        if (After.Events != events + Events.Length)
+            throw new ArgumentException($"Task {After.Id} has had {events} events; with {Events.Length} more there cannot be {After.Events}.");
+    }
+
+    internal void Validate()
+    {
+        var breach = (ExpectedVersion == 0 ? RecordRules.FindBreach(After.Spec) : null) ?? RecordRules.FindBreachBesideSpec(After);
+        if (breach is var (field, problem)) throw new ArgumentException($"Task {After.Id} cannot be written: {field} {problem}.");
+        if (After.Version != ExpectedVersion + 1) throw new ArgumentException($"Task {After.Id}: version {After.Version} cannot follow {ExpectedVersion}.");
+        if (ExpectedVersion == 0 && After.Events != Events.Length) throw new ArgumentException($"Task {After.Id} is new and cannot have had {After.Events} events.");
+        if (ExpectedVersion != 0 && Key is not null) throw new ArgumentException($"Task {After.Id} is not new; an idempotency key comes with a new record only.");
+    }
 }
 
 /// <summary>A key under which a submission may come twice.</summary>
@@ -117,11 +156,30 @@ public enum CommitResult
 /// <param name="Offender">When not: the record that did not match, or the task that has the key.</param>
 /// <param name="KeyHash">When the key is taken: the hash of what was submitted under it.</param>
 public sealed record CommitVerdict(
-    CommitResult Result, ImmutableArray<TaskRecord> Records, ImmutableArray<TaskEvent> Events, TaskId? Offender = null, string? KeyHash = null);
+    CommitResult Result, ImmutableArray<TaskRecord> Records, ImmutableArray<TaskEvent> Events, TaskId? Offender = null, string? KeyHash = null)
+{
+    /// <summary>All of it is on disk.</summary>
+    public static CommitVerdict Committed(ImmutableArray<TaskRecord> records, ImmutableArray<TaskEvent> events) => new(CommitResult.Committed, records, events);
+
+    /// <summary>Nothing happened: that record did not match.</summary>
+    public static CommitVerdict Refused(CommitResult result, TaskId offender) => new(result, [], [], offender);
+
+    /// <summary>Nothing happened: that task has the key.</summary>
+    public static CommitVerdict KeyTakenBy(TaskId task, string keyHash) => new(CommitResult.KeyTaken, [], [], task, keyHash);
+}
 
 /// <summary>A record that has not ended, in short.</summary>
 public sealed record OpenTask(
-    TaskId Id, long Number, TaskKind Kind, TaskState State, long Version, TaskId? Parent, TaskId Root, bool Detached, FencingToken? Token, bool FirstInLine, DateTimeOffset? NotBefore, DateTimeOffset? StartBy);
+    TaskId Id, long Number, TaskKind Kind, TaskState State, long Version, TaskId? Parent, TaskId Root, bool Detached, FencingToken? Token, bool FirstInLine, DateTimeOffset? NotBefore, DateTimeOffset? StartBy)
+{
+    /// <summary>That record, in short.</summary>
+    public static OpenTask Of(TaskRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        return new(record.Id, record.Number, record.Spec.Kind, record.State, record.Version, record.Parent, record.Root, record.Spec.Detached,
+            record.Claim?.Token, record.FirstInLine, record.NotBefore, record.Spec.StartBy);
+    }
+}
 
 /// <summary>A row that could not be read.</summary>
 /// <param name="Source">Table and row, or the name of a file.</param>

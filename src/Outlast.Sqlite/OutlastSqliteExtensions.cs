@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Outlast.Storage;
+
+namespace Outlast.Sqlite;
+
+/// <summary>Registers the SQLite store.</summary>
+public static class OutlastSqliteExtensions
+{
+    /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of that folder.</summary>
+    public static IServiceCollection UseSqlite(this IServiceCollection services, DataFolder folder, SqliteStoreOptions? options = null)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.Replace(ServiceDescriptor.Singleton<ITaskStore>(provider => new SqliteTaskStore(folder, options ?? new(), provider.GetRequiredService<TimeProvider>())));
+        return services;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Outlast.Storage;
+
+namespace Outlast.Sqlite;
+
+/// <summary>A commit of record changes. The documents are made on the caller's thread, so that the writer only writes.</summary>
+internal sealed class CommitWrite : StoreWrite<CommitVerdict>
+{
+    private readonly StoreCommit _commit;
+    private readonly ImmutableArray<TaskDocuments> _documents;
+
+    public CommitWrite(StoreCommit commit)
+    {
+        _commit = commit;
+        _documents = [.. commit.Changes.Select(TaskDocuments.Of)];
+    }
+
+    protected override CommitVerdict Write(WriteSession session) => FindTakenKey(session) ?? FindMismatch(session) ?? WriteAll(session);
+
+    private CommitVerdict? FindTakenKey(WriteSession session)
+    {
+        foreach (var change in _commit.Changes)
+            if (change.Key is { } key && session.FindKey(key.Key) is var (task, hash)) return CommitVerdict.KeyTakenBy(task, hash);
+        return null;
+    }
+
+    private CommitVerdict? FindMismatch(WriteSession session)
+    {
+        foreach (var change in _commit.Changes)
+        {
+            var id = change.After.Id;
+            var stored = session.FindHead(id);
+            if (stored is { } known && change.ExpectedToken is { } token && known.Token != token.Value) return CommitVerdict.Refused(CommitResult.WrongToken, id);
+            if ((stored?.Version ?? 0) != change.ExpectedVersion) return CommitVerdict.Refused(CommitResult.WrongVersion, id);
+            if (stored is { } head) change.ValidateAgainst(head.State, head.EndedAt, head.Events);
+            else if (session.IsBuried(id)) return CommitVerdict.Refused(CommitResult.WrongVersion, id);
+        }
+        return null;
+    }
+
+    private CommitVerdict WriteAll(WriteSession session)
+    {
+        var records = ImmutableArray.CreateBuilder<TaskRecord>(_commit.Changes.Length);
+        var events = ImmutableArray.CreateBuilder<TaskEvent>();
+        for (var i = 0; i < _commit.Changes.Length; i++)
+        {
+            var change = _commit.Changes[i];
+            var number = change.ExpectedVersion == 0 ? session.Insert(change.After, _documents[i]) : session.Update(change.After, _documents[i]);
+            if (change.Key is { } key) session.InsertKey(key, change.After.Id);
+            records.Add(change.After with { Number = number });
+            for (var j = 0; j < change.Events.Length; j++) events.Add(session.Insert(change.EventAt(j, session.NextEvent())));
+        }
+        foreach (var draft in _commit.HostEvents)
+            events.Add(session.Insert(new TaskEvent(session.NextEvent(), null, null, 0, draft.Type, draft.At, null, null, draft.Data)));
+        return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable());
+    }
+}
+
+/// <summary>What is written of one change beside its columns.</summary>
+/// <param name="State">Everything but the spec.</param>
+/// <param name="Spec">The spec, with a new record only.</param>
+/// <param name="Search">Where text is looked for, with a new record only.</param>
+internal sealed record TaskDocuments(byte[] State, byte[]? Spec, string? Search)
+{
+    public static TaskDocuments Of(RecordChange change) => change.ExpectedVersion == 0
+        ? new(RecordSerializer.WriteState(change.After), RecordSerializer.WriteSpec(change.After.Spec), TaskSearch.Haystack(change.After.Spec))
+        : new(RecordSerializer.WriteState(change.After), null, null);
+}

@@ -1,0 +1,131 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Outlast.Storage;
+
+namespace Outlast.Sqlite;
+
+/// <summary>One transaction of the writer: the statements that writes are made of, and the numbers they are given.</summary>
+/// <remarks>The counters are read anew in each transaction, so that one that was undone leaves no trace here either.</remarks>
+internal sealed class WriteSession(Database database, long epoch)
+{
+    private static readonly TaskState[] AllStates = Enum.GetValues<TaskState>();
+    private readonly long[] _countChanges = new long[AllStates.Length];
+    private long _lastNumber;
+    private long _lastEvent;
+
+    /// <summary>The number of the transaction under way; 0 when none has begun.</summary>
+    public long Transaction { get; private set; }
+
+    /// <summary>Begins, and refuses to go on when a later host has opened the store.</summary>
+    /// <exception cref="SupersededException">It has.</exception>
+    public void Begin()
+    {
+        Transaction = 0;
+        database.Prepare("BEGIN IMMEDIATE").Run();
+        using var meta = database.Prepare("SELECT epoch, transactions, last_number, last_event FROM meta");
+        if (!meta.Step()) throw new SqliteFault(SQLitePCL.raw.SQLITE_CORRUPT, "the row of meta is missing");
+        if (meta.Number(0) != epoch) throw new SupersededException(meta.Number(0), epoch);
+        Transaction = meta.Number(1) + 1;
+        _lastNumber = meta.Number(2);
+        _lastEvent = meta.Number(3);
+        Array.Clear(_countChanges);
+    }
+
+    /// <summary>Writes the counters and commits: the one fsync.</summary>
+    public void Commit()
+    {
+        database.Prepare("UPDATE meta SET transactions = ?, last_number = ?, last_event = ?").With(Transaction).With(_lastNumber).With(_lastEvent).Run();
+        foreach (var state in AllStates)
+            if (_countChanges[(int)state] is not 0 and var change)
+                database.Prepare("UPDATE counts SET tasks = tasks + ? WHERE state = ?").With(change).With(Columns.Of(state)).Run();
+        database.Prepare("COMMIT").Run();
+    }
+
+    public TaskHead? FindHead(TaskId id)
+    {
+        using var row = database.Prepare("SELECT number, state, version, token, ended_at, events FROM tasks WHERE id = ?").With(id.ToString());
+        if (!row.Step()) return null;
+        // A state that no program wrote makes the row unreadable; whoever changes the record has read it before.
+        var state = Columns.State(row.TextOrNone(1)) ?? throw new SqliteFault(SQLitePCL.raw.SQLITE_MISMATCH, $"task {id} has no known state");
+        return new(row.Number(0), state, row.Number(2), row.NumberOrNone(3), Columns.Time(row.NumberOrNone(4)), row.Number(5));
+    }
+
+    public bool IsBuried(TaskId id)
+    {
+        using var row = database.Prepare("SELECT 1 FROM tombstones WHERE id = ?").With(id.ToString());
+        return row.Step();
+    }
+
+    public (TaskId Task, string BodyHash)? FindKey(string key)
+    {
+        using var row = database.Prepare("SELECT task, body_hash FROM idempotency_keys WHERE key = ?").With(key);
+        return row.Step() ? (TaskId.Parse(row.Text(0)), row.Text(1)) : null;
+    }
+
+    public void InsertKey(IdempotencyKey key, TaskId task) =>
+        database.Prepare("INSERT INTO idempotency_keys (key, task, body_hash) VALUES (?, ?, ?)").With(key.Key).With(task.ToString()).With(key.BodyHash).Run();
+
+    public long Insert(TaskRecord record, TaskDocuments documents)
+    {
+        var number = ++_lastNumber;
+        database.Prepare("INSERT INTO tasks (state, version, attempt, events, token, first_in_line, not_before, ended_at, cause, document, number, id, kind, parent, root, detached, start_by, session, labels) " +
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .WithState(record, documents).With(number).With(record.Id.ToString()).With(Columns.Of(record.Spec.Kind)).With(record.Parent?.ToString()).With(record.Root.ToString())
+            .With(record.Spec.Detached ? 1 : 0).With(Columns.Of(record.Spec.StartBy)).With(record.Spec.Session).With(LabelsOf(record.Spec)).Run();
+        database.Prepare("INSERT INTO specs (number, search, spec) VALUES (?, ?, ?)").With(number).With(documents.Search).With(documents.Spec).Run();
+        _countChanges[(int)record.State]++;
+        return number;
+    }
+
+    public long Update(TaskRecord record, TaskDocuments documents)
+    {
+        var head = FindHead(record.Id)!.Value;
+        database.Prepare("UPDATE tasks SET state = ?, version = ?, attempt = ?, events = ?, token = ?, first_in_line = ?, not_before = ?, ended_at = ?, cause = ?, document = ? WHERE number = ?")
+            .WithState(record, documents).With(head.Number).Run();
+        _countChanges[(int)head.State]--;
+        _countChanges[(int)record.State]++;
+        return head.Number;
+    }
+
+    public long NextEvent() => ++_lastEvent;
+
+    public TaskEvent Insert(TaskEvent e)
+    {
+        database.Prepare("INSERT INTO events (seq, task, task_seq, type, at, state, attempt, session, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .With(e.Seq).With(e.Task?.ToString()).With(e.TaskSeq).With(Columns.Of(e.Type)).With(Columns.Of(e.At)).With(e.State is { } state ? Columns.Of(state) : null)
+            .With(e.Attempt).With(e.Session).With(e.Data.IsEmpty ? null : RecordSerializer.WriteEventData(e.Data)).Run();
+        return e;
+    }
+
+    public void Bury(Tombstone tombstone)
+    {
+        database.Prepare("INSERT OR IGNORE INTO tombstones (number, id, state, ended_at, removed_at, reason) VALUES (?, ?, ?, ?, ?, ?)")
+            .With(tombstone.Number).With(tombstone.Id.ToString()).With(Columns.Of(tombstone.State)).With(Columns.Of(tombstone.EndedAt)).With(Columns.Of(tombstone.RemovedAt)).With(tombstone.Reason).Run();
+    }
+
+    public void Delete(long number, TaskState? countedAs)
+    {
+        database.Prepare("DELETE FROM tasks WHERE number = ?").With(number).Run();
+        database.Prepare("DELETE FROM specs WHERE number = ?").With(number).Run();
+        if (countedAs is { } state) _countChanges[(int)state]--;
+    }
+
+    /// <summary>Any statement, for the rarer writes.</summary>
+    public Statement Prepare(string sql) => database.Prepare(sql);
+
+    private static byte[]? LabelsOf(TaskSpec spec) => spec.Labels.IsEmpty ? null : RecordSerializer.WriteLabels(spec.Labels);
+}
+
+/// <summary>What decides whether a change may be written.</summary>
+internal readonly record struct TaskHead(long Number, TaskState State, long Version, long? Token, DateTimeOffset? EndedAt, long Events);
+
+/// <summary>A later host has opened the store.</summary>
+internal sealed class SupersededException(long by, long own) : Exception($"another host (epoch {by}) has opened this store; this one (epoch {own}) may write no more");
+
+internal static class TaskColumns
+{
+    /// <summary>Binds what changes over a task's life.</summary>
+    public static Statement WithState(this Statement statement, TaskRecord record, TaskDocuments documents) => statement
+        .With(Columns.Of(record.State)).With(record.Version).With(record.Attempt).With(record.Events).With(record.Claim?.Token.Value).With(record.FirstInLine ? 1 : 0)
+        .With(Columns.Of(record.NotBefore)).With(Columns.Of(record.EndedAt)).With(record.End is { } end ? Columns.Of(end.Cause) : null).With(documents.State);
+}
