@@ -64,6 +64,9 @@ public sealed class SqliteTaskStore : ITaskStore
     }
 
     /// <inheritdoc/>
+    public Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default) => Readers.ReadAsync(database => NameReader.FindKey(database, key), cancel);
+
+    /// <inheritdoc/>
     public Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default)
     {
         var wanted = TaskName.Parse(name);

@@ -22,6 +22,12 @@ internal static class NameReader
         return new(id, row.Number(0), state, Columns.Time(row.Number(2)), Columns.Time(row.Number(3)), row.Text(4));
     }
 
+    public static KeyOwner? FindKey(Database database, string key)
+    {
+        using var row = database.Prepare("SELECT task, body_hash FROM idempotency_keys WHERE key = ?").With(key);
+        return row.Step() ? new KeyOwner(TaskId.Parse(row.Text(0)), row.Text(1)) : null;
+    }
+
     private static Statement Known(Database database, string condition) => database.Prepare(
         $"SELECT id, number FROM tasks WHERE {condition} UNION ALL SELECT id, number FROM tombstones WHERE {condition} ORDER BY number DESC LIMIT {TaskName.MostMatches}");
 

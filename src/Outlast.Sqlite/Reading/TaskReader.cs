@@ -97,7 +97,7 @@ internal sealed class ListStatement
 
     private void AddStates(ImmutableArray<TaskState> states)
     {
-        Add($"t.state IN ({string.Join(", ", states.Select(_ => "?"))})", [.. states.Select(Columns.Of)]);
+        Add($"t.state IN ({string.Join(", ", states.Select(_ => "?"))})", [.. states.Select(Columns.Of<TaskState>)]);
         // Says the same again, so that open ones are found by the index, however many have ended.
         if (!states.Any(state => state.IsTerminal())) Add("t.ended_at IS NULL");
     }

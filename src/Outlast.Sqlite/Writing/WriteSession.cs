@@ -56,11 +56,7 @@ internal sealed class WriteSession(Database database, long epoch)
         return row.Step();
     }
 
-    public (TaskId Task, string BodyHash)? FindKey(string key)
-    {
-        using var row = database.Prepare("SELECT task, body_hash FROM idempotency_keys WHERE key = ?").With(key);
-        return row.Step() ? (TaskId.Parse(row.Text(0)), row.Text(1)) : null;
-    }
+    public KeyOwner? FindKey(string key) => NameReader.FindKey(database, key);
 
     public void InsertKey(IdempotencyKey key, TaskId task) =>
         database.Prepare("INSERT INTO idempotency_keys (key, task, body_hash) VALUES (?, ?, ?)").With(key.Key).With(task.ToString()).With(key.BodyHash).Run();

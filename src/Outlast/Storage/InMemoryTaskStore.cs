@@ -11,7 +11,7 @@ public sealed class InMemoryTaskStore : ITaskStore
     private readonly Dictionary<TaskId, TaskRecord> _records = [];
     private readonly SortedDictionary<long, TaskId> _numbers = [];
     private readonly Dictionary<TaskId, Tombstone> _tombstones = [];
-    private readonly Dictionary<string, (TaskId Task, string BodyHash)> _keys = [];
+    private readonly Dictionary<string, KeyOwner> _keys = [];
     private readonly List<TaskEvent> _events = [];
     private long _epoch;
     private long _lastNumber;
@@ -35,6 +35,9 @@ public sealed class InMemoryTaskStore : ITaskStore
 
     /// <inheritdoc/>
     public Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default) => Locked(() => _records.GetValueOrDefault(id), cancel);
+
+    /// <inheritdoc/>
+    public Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default) => Locked(() => _keys.GetValueOrDefault(key), cancel);
 
     /// <inheritdoc/>
     public Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default)
@@ -143,7 +146,7 @@ public sealed class InMemoryTaskStore : ITaskStore
             var record = change.After with { Number = number };
             _records[record.Id] = record;
             _numbers[number] = record.Id;
-            if (change.Key is { } key) _keys[key.Key] = (record.Id, key.BodyHash);
+            if (change.Key is { } key) _keys[key.Key] = new KeyOwner(record.Id, key.BodyHash);
             records.Add(record);
             for (var i = 0; i < change.Events.Length; i++) events.Add(change.EventAt(i, ++_lastEvent));
         }

@@ -9,20 +9,20 @@ internal sealed record SpecDocument(int V, TaskSpec Spec);
 
 /// <summary>Everything of a record but its spec and its number, which a store keeps beside it.</summary>
 internal sealed record StateDocument(
-    int V, TaskId Id, TaskState State, long Version, int Attempt, TaskClaim? Claim, TaskId? Parent, TaskId Root, int Depth, int OpenChildren,
+    int V, TaskId Id, TaskState State, long Version, int Attempt, bool Resumes, TaskClaim? Claim, TaskId? Parent, TaskId Root, int Depth, int OpenChildren,
     TaskOutcome? Outcome, StopRequest? Stop, Question? Question, TaskLimits Limits, ProcessFacts? Process, int Adoptions, bool FirstInLine,
     DateTimeOffset? NotBefore, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, TimeSpan Paused,
     OutputFacts Output, TaskEnd? End, ImmutableArray<Annotation> Annotations, long Events)
 {
     public static StateDocument Of(TaskRecord r) => new(
-        RecordSerializer.Format, r.Id, r.State, r.Version, r.Attempt, r.Claim, r.Parent, r.Root, r.Depth, r.OpenChildren,
+        RecordSerializer.Format, r.Id, r.State, r.Version, r.Attempt, r.Resumes, r.Claim, r.Parent, r.Root, r.Depth, r.OpenChildren,
         r.Outcome, r.Stop, r.Question, r.Limits, r.Process, r.Adoptions, r.FirstInLine,
         r.NotBefore, r.CreatedAt, r.StartedAt, r.EndedAt, r.Paused,
         r.Output, r.End, r.Annotations, r.Events);
 
     public TaskRecord ToRecord(long number, TaskSpec spec) => new()
     {
-        Id = Id, Number = number, Spec = spec, State = State, Version = Version, Attempt = Attempt, Claim = Claim, Parent = Parent, Root = Root, Depth = Depth,
+        Id = Id, Number = number, Spec = spec, State = State, Version = Version, Attempt = Attempt, Resumes = Resumes, Claim = Claim, Parent = Parent, Root = Root, Depth = Depth,
         OpenChildren = OpenChildren, Outcome = Outcome, Stop = Stop, Question = Question, Limits = Limits, Process = Process, Adoptions = Adoptions,
         FirstInLine = FirstInLine, NotBefore = NotBefore, CreatedAt = CreatedAt, StartedAt = StartedAt, EndedAt = EndedAt, Paused = Paused,
         Output = Output, End = End, Annotations = Annotations, Events = Events,

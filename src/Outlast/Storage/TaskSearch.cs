@@ -42,8 +42,8 @@ public static class TaskSearch
             && (query.Text is null || Haystack(record.Spec).Contains(Needle(query.Text), StringComparison.Ordinal));
     }
 
-    /// <summary>The page size in force: 1 to 1,000.</summary>
-    public static int Limit(int asked) => Math.Clamp(asked, 1, 1_000);
+    /// <summary>The page size in force: at least 1, at most 10,000. The doors have narrower limits of their own.</summary>
+    public static int Limit(int asked) => Math.Clamp(asked, 1, 10_000);
 
     private static bool HasLabel(ImmutableSortedDictionary<string, string> labels, string label)
     {
