@@ -136,7 +136,7 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
                     break;
                 case "gap":
                     var gap = Parse(message.Data, OutlastJson.Wire.GapData);
-                    offset = Math.Max(offset, gap.To);
+                    offset = gap.To;
                     yield return new OutputFrame.Gap(gap.From, gap.To, gap.Why);
                     break;
                 case "end":

@@ -14,10 +14,10 @@ public abstract record OutputFrame
         public long Next => Offset + Bytes.Length;
     }
 
-    /// <summary>Bytes that are not there any more.</summary>
+    /// <summary>Bytes that are not there any more; the stream goes on at <paramref name="To"/>.</summary>
     /// <param name="From">The first of them.</param>
     /// <param name="To">The first after them.</param>
-    /// <param name="Why"><c>dropped</c>: removed by policy. <c>lost</c>: damaged, by the command itself.</param>
+    /// <param name="Why"><c>dropped</c>: removed by policy. <c>lost</c>: damaged, by the command itself. <c>attempt</c>: another attempt began, whose output counts from 0.</param>
     public sealed record Gap(long From, long To, string Why) : OutputFrame;
 
     /// <summary>The task has ended and everything was sent. Always last, once.</summary>

@@ -67,8 +67,7 @@ public sealed record ProcessRequest
 /// <summary>The body of <c>POST /v1/tasks/{id}/stop</c>.</summary>
 /// <param name="Reason">In the caller's words.</param>
 /// <param name="Now">Whether the grace is skipped.</param>
-/// <param name="Cause"><c>user</c> (the default), <c>model</c> or <c>operator</c>.</param>
-public sealed record StopRequestBody(string? Reason = null, bool? Now = null, string? Cause = null);
+public sealed record StopRequestBody(string? Reason = null, bool? Now = null);
 
 /// <summary>The body of <c>POST /v1/tasks/{id}/extend</c>: with <c>+</c> added to what is left, without counted from now; <c>none</c> lifts the limit.</summary>
 public sealed record ExtendRequestBody(string? Timeout = null, string? IdleTimeout = null);

@@ -52,7 +52,7 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
             MarksSeen = [.. _marksSeen.Keys],
             Followed = [.. _followed],
         };
-        var settled = (await host.EventsAsync()).Where(e => (string?)e["type"] == "task.settled").GroupBy(e => (string)e["task"]!).ToDictionary(g => g.Key, g => g.Count());
+        var settled = (await host.EventsAsync()).Where(e => (string?)e["type"] == "task.ended").GroupBy(e => (string)e["task"]!).ToDictionary(g => g.Key, g => g.Count());
         var answers = ImmutableDictionary.CreateBuilder<string, HostAnswer>();
         foreach (var id in evidence.NamedIds)
         {

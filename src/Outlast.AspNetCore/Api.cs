@@ -1,0 +1,79 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>What every route needs.</summary>
+internal sealed class Api(IServiceProvider services)
+{
+    private readonly OutlastServerOptions _options = services.GetRequiredService<OutlastServerOptions>();
+    private readonly IHostApplicationLifetime _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
+
+    public ITaskClient Tasks { get; } = services.GetRequiredService<ITaskClient>();
+    public IHostStatus Host { get; } = services.GetRequiredService<IHostStatus>();
+    public TimeProvider Time { get; } = services.GetRequiredService<TimeProvider>();
+    public SpecReader Specs { get; } = new(services.GetRequiredService<TaskDefaults>(), services.GetRequiredService<HostEnvironment>());
+    public ILogger Log { get; } = services.GetService<ILoggerFactory>()?.CreateLogger("Outlast.AspNetCore") ?? NullLogger.Instance;
+
+    public CancellationToken Stopping => _lifetime.ApplicationStopping;
+
+    public void AskToGo() => _lifetime.StopApplication();
+
+    /// <summary>Cancelled when the caller is gone or the host goes.</summary>
+    public CancellationTokenSource OverWith(HttpContext context) => CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, Stopping);
+
+    public StreamResponse Stream(HttpContext context, CancellationToken over) => new(context, _options, Time, Log, over);
+
+    /// <summary>The id in the route; what is no whole id is a task that nobody knows.</summary>
+    public static TaskId IdOf(HttpContext context)
+    {
+        var text = (string)context.GetRouteValue("id")!;
+        return TaskId.TryParse(text, out var id) ? id : throw new TaskNotFoundException(JsonFields.Shorten(text));
+    }
+
+    public static async Task AnswerAsync<T>(HttpContext context, int status, T value, JsonTypeInfo<T> type)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = "no-store";
+        await JsonSerializer.SerializeAsync(context.Response.BodyWriter, value, type, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>A route whose every fault becomes a problem; or, once it has begun to answer, a broken connection, which nobody can mistake for a whole answer.</summary>
+    public RequestDelegate Route(Func<HttpContext, Task> answer) => async context =>
+    {
+        try
+        {
+            await answer(context).ConfigureAwait(false);
+        }
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        {
+            context.Abort();
+        }
+        catch (Exception fault)
+        {
+            await GiveUpAsync(context, fault).ConfigureAwait(false);
+        }
+    };
+
+    private async Task GiveUpAsync(HttpContext context, Exception fault)
+    {
+        var problem = fault is OperationCanceledException && Stopping.IsCancellationRequested ? Problem.Of(new DrainingException()) : Problem.Of(fault);
+        if (problem.Status == StatusCodes.Status500InternalServerError) HttpLog.Failed(Log, fault, context.Request.Method, context.Request.Path);
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return;
+        }
+        var range = context.Response.Headers.ContentRange;
+        context.Response.Clear();
+        if (problem.Status == StatusCodes.Status416RangeNotSatisfiable) context.Response.Headers.ContentRange = range;
+        await problem.WriteAsync(context).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,36 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>Outlast's routes.</summary>
+public static class OutlastEndpoints
+{
+    /// <summary>Maps every route of the HTTP contract. Who may come in is the server's matter: see <see cref="OutlastServer"/>.</summary>
+    public static IEndpointConventionBuilder MapOutlast(this IEndpointRouteBuilder endpoints)
+    {
+        // Made at the first request, when the host has started.
+        var api = new Lazy<Api>(() => new(endpoints.ServiceProvider));
+        var routes = endpoints.MapGroup("");
+        void Get(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapGet(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
+        void Post(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapPost(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
+
+        Post("/v1/tasks", (a, c) => new TaskRoutes(a).SubmitAsync(c));
+        Get("/v1/tasks", (a, c) => new TaskRoutes(a).ListAsync(c));
+        Get("/v1/resolve", (a, c) => new TaskRoutes(a).ResolveAsync(c));
+        Get("/v1/tasks/{id}", (a, c) => new TaskRoutes(a).GetAsync(c));
+        Get("/v1/tasks/{id}/tree", (a, c) => new TaskRoutes(a).TreeAsync(c));
+        Post("/v1/tasks/{id}/stop", (a, c) => new TaskRoutes(a).StopAsync(c));
+        Post("/v1/tasks/{id}/extend", (a, c) => new TaskRoutes(a).ExtendAsync(c));
+        Get("/v1/tasks/{id}/output", (a, c) => new OutputRoutes(a).GetAsync(c));
+        Get("/v1/tasks/{id}/output/stream", (a, c) => new OutputRoutes(a).StreamAsync(c));
+        Get("/v1/events", (a, c) => new EventRoutes(a).GetAsync(c));
+        Get("/v1/host", (a, c) => new HostRoutes(a).GetAsync(c));
+        Post("/v1/host/shutdown", (a, c) => new HostRoutes(a).ShutdownAsync(c));
+        Get("/v1/doctor", (a, c) => new HostRoutes(a).DoctorAsync(c));
+        Get("/readyz", (a, c) => new HostRoutes(a).ReadyAsync(c));
+        routes.MapGet("/healthz", HostRoutes.HealthAsync);
+        return routes;
+    }
+}

@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>The server of a host of its own: Kestrel on an owner-only Unix socket, and on loopback TCP when asked.</summary>
+/// <remarks>
+/// The caller adds what answers (<see cref="ITaskClient"/>, <see cref="IHostStatus"/>) and logging. Once started, the socket is ready and has mode 0600; the address on TCP
+/// is in <see cref="WebApplication.Urls"/>.
+/// </remarks>
+public static class OutlastServer
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>A builder with Kestrel, routing and nothing else: no configuration files, no environment, no loggers.</summary>
+    /// <exception cref="ArgumentException">The socket's path is too long, or the address is not on loopback.</exception>
+    public static WebApplicationBuilder CreateBuilder(OutlastServerOptions options)
+    {
+        options.Check();
+        var builder = WebApplication.CreateEmptyBuilder(new() { ContentRootPath = "/" });
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
+        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = Bind);
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton(options);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton<TaskDefaults>();
+        builder.Services.TryAddSingleton(_ => HostEnvironment.Capture());
+        return builder;
+    }
+
+    /// <summary>The routes, behind the gate that lets only the owner in.</summary>
+    public static WebApplication UseOutlast(this WebApplication app)
+    {
+        app.Use(Gate.Wrap(app.Services.GetRequiredService<OutlastServerOptions>()));
+        app.UseRouting();
+        app.MapOutlast();
+        return app;
+    }
+
+    private static void Configure(KestrelServerOptions kestrel, OutlastServerOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.AllowSynchronousIO = false;
+        kestrel.Limits.MaxRequestBodySize = RequestBody.MaxBytes;
+        // A stream has its own idea of a reader that is too slow; the rest keeps Kestrel's.
+        kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+        kestrel.ListenUnixSocket(options.SocketPath, Admit);
+        if (options.Listen is { } address) kestrel.Listen(address, Admit);
+    }
+
+    private static void Admit(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        listen.Use(next => connection =>
+        {
+            connection.Features.Set(PeerCredentials.Of(connection.Features.Get<IConnectionSocketFeature>()!.Socket));
+            return next(connection);
+        });
+    }
+
+    /// <summary>A socket whose file nobody else can ever open: its mode is set before it has a name.</summary>
+    private static Socket Bind(EndPoint address)
+    {
+        if (address is not UnixDomainSocketEndPoint) return SocketTransportOptions.CreateDefaultBoundListenSocket(address);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            PeerCredentials.SetMode(socket, (int)OwnerOnly);
+            socket.Bind(address);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using System.Net;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>Where a host listens, and whom it answers.</summary>
+public sealed class OutlastServerOptions
+{
+    /// <summary>The longest path of a Unix socket that every system accepts.</summary>
+    public const int LongestSocketPath = 100;
+
+    /// <summary>The Unix socket: absolute, at most <see cref="LongestSocketPath"/> bytes. Made for its owner alone.</summary>
+    public required string SocketPath { get; init; }
+
+    /// <summary>A loopback address to listen on as well; port 0: any free one.</summary>
+    /// <value>None.</value>
+    public IPEndPoint? Listen { get; init; }
+
+    /// <summary>What callers over TCP must show; needed with <see cref="Listen"/>. See <see cref="AccessToken"/>.</summary>
+    /// <value>None.</value>
+    public string? Token { get; init; }
+
+    /// <summary>How long a stream waits for a reader that does not read, before it lets go of it.</summary>
+    /// <value>30 seconds.</value>
+    public TimeSpan SlowReaderLimit { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>After how long a silent stream sends a comment line.</summary>
+    /// <value>15 seconds.</value>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(15);
+
+    internal void Check()
+    {
+        if (!Path.IsPathRooted(SocketPath)) throw new ArgumentException($"The socket path '{SocketPath}' is not absolute.");
+        if (System.Text.Encoding.UTF8.GetByteCount(SocketPath) > LongestSocketPath)
+            throw new ArgumentException($"The socket path '{SocketPath}' is longer than {LongestSocketPath} bytes; choose a shorter one.");
+        if (Listen is null) return;
+        if (!IPAddress.IsLoopback(Listen.Address)) throw new ArgumentException($"{Listen} is no loopback address; this host listens on this machine only (127.0.0.1 or [::1]).");
+        if (string.IsNullOrEmpty(Token)) throw new ArgumentException("To listen on TCP a token is needed.");
+    }
+}

@@ -1,0 +1,247 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>What a posted document asks for.</summary>
+internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
+
+/// <summary>Turns a posted document into a spec in which every default is resolved. A spec as it was read can be posted again.</summary>
+internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
+{
+    private const int LongestName = 200, LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096;
+
+    private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
+        ["agent", "handler", "external", "input", "retry", "in", "at", "startBy", "startByMs", "notBefore", "notify", "detached", "group", "priority", "children"], StringComparer.Ordinal);
+    private static readonly FrozenSet<string> LaterProcessFields = FrozenSet<string>.Empty;
+
+    private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
+    private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
+    private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
+    private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(("stop", OutputPolicy.Stop));
+    private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep));
+    private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
+        ["HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR"], StringComparer.Ordinal);
+
+    /// <summary>Reads the document.</summary>
+    /// <exception cref="RefusedException">With everything that is wrong with it.</exception>
+    public ReadSubmission Read(JsonElement document)
+    {
+        var errors = new FieldErrors();
+        var fields = new JsonFields(document, "", errors);
+        var process = ReadProcess(fields);
+        CheckKind(fields);
+        var name = ReadLine(fields, "name", LongestName);
+        var session = ReadLine(fields, "session", LongestName);
+        var labels = ReadLabels(fields);
+        var parent = ReadParent(fields);
+        var timeout = fields.Limit("timeout", out var wall) ? wall : defaults.ProcessTimeout;
+        var idleTimeout = fields.Limit("idleTimeout", out var idle) ? idle : defaults.ProcessIdleTimeout;
+        var idleWarning = ReadIdleWarning(fields, idleTimeout);
+        var stopGrace = ReadStopGrace(fields);
+        var repeatable = fields.Flag("repeatable") ?? false;
+        var refuse = fields.Word("whenFull", WhenFull) ?? false;
+        fields.FailOnRest(LaterFields);
+        errors.ThrowIfAny("The task cannot be accepted");
+        return new(new TaskSpec
+        {
+            Name = name ?? DefaultName(process!), Session = session, Labels = labels, Process = process, Timeout = timeout, IdleTimeout = idleTimeout, IdleWarning = idleWarning,
+            StopGrace = stopGrace, Repeatable = repeatable, RefuseWhenFull = refuse,
+        }, parent);
+    }
+
+    private ProcessSpec? ReadProcess(JsonFields task)
+    {
+        // As it is read back, the names stand beside the process as well.
+        var besides = task.Texts("envNames");
+        if (!task.Has("process"))
+        {
+            if (!task.Has("agent") && !task.Has("handler")) task.Fail("process", "one of process, handler and agent is needed");
+            return null;
+        }
+        if (task.Object("process") is not { } fields) return null;
+        var argv = ReadArgv(fields);
+        var cwd = ReadCwd(fields);
+        var environment = ReadEnvironment(fields, besides);
+        var stdin = ReadStdin(fields);
+        var stderr = fields.Word("stderr", StderrModes) ?? StderrMode.Merge;
+        var outputVia = fields.Word("outputVia", OutputRoutes) ?? OutputRoute.Pipe;
+        fields.Size("outputCap", out var cap);
+        var policy = fields.Word("outputPolicy", OutputPolicies, "keep-ends", "tail") ?? OutputPolicy.Stop;
+        var leftovers = fields.Word("leftovers", LeftoverPolicies, "stop", "wait") ?? LeftoverPolicy.Keep;
+        var stopSignal = ReadStopSignal(fields);
+        var umask = ReadUmask(fields);
+        var openFiles = fields.Whole("openFiles", 3, int.MaxValue);
+        fields.FailOnRest(LaterProcessFields);
+        return new()
+        {
+            Argv = argv, Cwd = cwd, Environment = environment, Stdin = stdin, Stderr = stderr, OutputVia = outputVia, OutputCap = cap, OutputPolicy = policy,
+            Leftovers = leftovers, StopSignal = stopSignal, Umask = umask, OpenFiles = openFiles,
+        };
+    }
+
+    private static ImmutableArray<string> ReadArgv(JsonFields fields)
+    {
+        if (fields.Has("argv") && fields.Has("shell")) fields.Fail("shell", "is given as well as argv; give one of them");
+        if (fields.Text("shell") is { } shell)
+        {
+            CheckNoNul(fields, "shell", shell);
+            if (string.IsNullOrWhiteSpace(shell)) fields.Fail("shell", "is empty");
+            fields.Skip("argv");
+            return ["/bin/sh", "-c", shell];
+        }
+        var given = fields.Has("argv") || fields.Has("shell");
+        if (fields.Texts("argv") is not { } argv)
+        {
+            if (!given) fields.Fail("argv", "needs at least a program");
+            return [];
+        }
+        if (argv.Count == 0) fields.Fail("argv", "needs at least a program");
+        else if (argv[0].Length == 0) fields.Fail("argv[0]", "the program has no name");
+        for (var i = 0; i < argv.Count; i++) CheckNoNul(fields, $"argv[{i}]", argv[i]);
+        return [.. argv];
+    }
+
+    private static string ReadCwd(JsonFields fields)
+    {
+        if (fields.Text("cwd", LongestPath) is not { } cwd) return "/";
+        CheckNoNul(fields, "cwd", cwd);
+        if (!cwd.StartsWith('/')) fields.Fail("cwd", "must be absolute");
+        return cwd;
+    }
+
+    private ImmutableSortedDictionary<string, string> ReadEnvironment(JsonFields fields, List<string>? namesBesides)
+    {
+        var exact = ReadVariables(fields, "envExact");
+        var added = ReadVariables(fields, "env");
+        var names = fields.Texts("envNames");
+        if (names is not null && namesBesides is not null && !names.Order(StringComparer.Ordinal).SequenceEqual(namesBesides.Order(StringComparer.Ordinal)))
+            fields.Fail("envNames", "differs from the envNames beside process");
+        names ??= namesBesides;
+        if (exact is not null && (added is not null || names is not null)) fields.Fail("envExact", "is the whole environment: it cannot be given with env or envNames");
+        var variables = exact ?? (names is null ? host.Variables : OfHost(fields, names));
+        return added is null ? variables : variables.SetItems(added);
+    }
+
+    private ImmutableSortedDictionary<string, string> OfHost(JsonFields fields, List<string> names)
+    {
+        var variables = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        for (var i = 0; i < names.Count; i++)
+        {
+            if (host.Variables.TryGetValue(names[i], out var value)) variables[names[i]] = value;
+            else fields.Fail($"envNames[{i}]", $"'{JsonFields.Shorten(names[i])}' is not in the host's own environment; give its value in env");
+        }
+        return variables.ToImmutable();
+    }
+
+    private static ImmutableSortedDictionary<string, string>? ReadVariables(JsonFields fields, string name)
+    {
+        if (fields.Map(name) is not { } map) return null;
+        foreach (var (variable, value) in map)
+        {
+            if (variable.Length == 0 || variable.Contains('=') || variable.Contains('\0')) fields.Fail(name, $"'{JsonFields.Shorten(variable)}' cannot be the name of a variable");
+            CheckNoNul(fields, $"{name}.{JsonFields.Shorten(variable)}", value);
+        }
+        return map.ToImmutableSortedDictionary(StringComparer.Ordinal);
+    }
+
+    private static StdinSource ReadStdin(JsonFields fields)
+    {
+        if (fields.IsObject("stdin"))
+        {
+            var source = fields.Object("stdin")!;
+            if (!source.Has("text")) fields.Fail("stdin.text", "is missing");
+            var text = source.Text("text", LongestStdin);
+            source.FailOnRest(FrozenSet<string>.Empty);
+            return text is null ? StdinSource.None : StdinSource.Of(text);
+        }
+        switch (fields.Text("stdin"))
+        {
+            case null or "none": return StdinSource.None;
+            case "fifo": return StdinSource.Fifo;
+            case "open": fields.Fail("stdin", "'open' is not supported yet"); break;
+            case var other: fields.Fail("stdin", $"'{JsonFields.Shorten(other)}' is not one of none, fifo, or an object with a text"); break;
+        }
+        return StdinSource.None;
+    }
+
+    private static string ReadStopSignal(JsonFields fields)
+    {
+        if (fields.Text("stopSignal") is not { } text) return "TERM";
+        var signal = text.StartsWith("SIG", StringComparison.Ordinal) ? text[3..] : text;
+        if (!StopSignals.Contains(signal)) fields.Fail("stopSignal", $"'{JsonFields.Shorten(text)}' is not one of {string.Join(", ", StopSignals)}");
+        return signal;
+    }
+
+    private static int? ReadUmask(JsonFields fields)
+    {
+        if (fields.Text("umask") is not { } text) return null;
+        if (text.Length is >= 1 and <= 4 && text.All(c => c is >= '0' and <= '7') && Convert.ToInt32(text, 8) is <= 0x1FF and var umask) return umask;
+        fields.Fail("umask", "must be a text of octal digits from 000 to 777");
+        return null;
+    }
+
+    private static void CheckKind(JsonFields fields)
+    {
+        if (fields.Text("kind") is not { } kind) return;
+        if (!Names.TryParse<TaskKind>(kind, out var known)) fields.Fail("kind", $"'{JsonFields.Shorten(kind)}' is not one of {string.Join(", ", Names.All<TaskKind>())}");
+        else if (known != TaskKind.Process) fields.Fail("kind", $"does not agree: '{kind}' is not what is to be run");
+    }
+
+    private static ImmutableSortedDictionary<string, string> ReadLabels(JsonFields fields)
+    {
+        var none = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+        if (fields.Map("labels") is not { } labels) return none;
+        if (labels.Count > MostLabels) fields.Fail("labels", $"has {labels.Count}; {MostLabels} are the most");
+        foreach (var (key, value) in labels)
+        {
+            if (key.Length is 0 or > LongestName || key.Contains('=') || key.Any(char.IsControl)) fields.Fail("labels", $"'{JsonFields.Shorten(key)}' cannot be the key of a label");
+            if (value.Length > LongestLabel || value.Any(char.IsControl)) fields.Fail($"labels.{JsonFields.Shorten(key)}", $"must be one line of at most {LongestLabel} characters");
+        }
+        return none.AddRange(labels);
+    }
+
+    private static TaskId? ReadParent(JsonFields fields)
+    {
+        if (fields.Text("parent") is not { } text) return null;
+        if (TaskId.TryParse(text, out var parent)) return parent;
+        fields.Fail("parent", "must be a whole task id");
+        return null;
+    }
+
+    private TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? idleTimeout)
+    {
+        var wasSet = fields.Limit("idleWarning", out var warning);
+        if (!wasSet) return TaskDefaults.MoveWarning(defaults.ProcessIdleWarning, warningWasSet: false, idleTimeout);
+        if (warning >= idleTimeout) fields.Fail("idleWarning", $"must be shorter than idleTimeout ({Duration.Format(idleTimeout.Value)})");
+        return warning;
+    }
+
+    private TimeSpan ReadStopGrace(JsonFields fields)
+    {
+        // A stop is bounded: where a limit may be "none", a grace of none is no grace.
+        return fields.Limit("stopGrace", out var grace) ? grace ?? TimeSpan.Zero : defaults.ProcessStopGrace;
+    }
+
+    private static string? ReadLine(JsonFields fields, string name, int longest)
+    {
+        if (fields.Text(name, longest) is not { } text) return null;
+        if (text.Any(char.IsControl)) fields.Fail(name, "must be one line without control characters");
+        return string.IsNullOrWhiteSpace(text) ? null : text;
+    }
+
+    private static void CheckNoNul(JsonFields fields, string name, string text)
+    {
+        if (text.Contains('\0')) fields.Fail(name, "contains a NUL character");
+    }
+
+    private static string DefaultName(ProcessSpec process)
+    {
+        var program = Path.GetFileName(process.Argv[0]);
+        return JsonFields.Shorten(program.Length > 0 ? program : process.Argv[0]);
+    }
+
+    private static FrozenDictionary<string, T> Words<T>(params IEnumerable<(string Word, T Value)> words) => words.ToFrozenDictionary(w => w.Word, w => w.Value, StringComparer.Ordinal);
+}

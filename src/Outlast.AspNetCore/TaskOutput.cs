@@ -1,0 +1,86 @@
+using Outlast.Output;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>What a task printed, from wherever its attempts put it.</summary>
+/// <remarks>An attempt has a log of its own, whose offsets begin at 0; a task's output is its last attempt's.</remarks>
+internal sealed class TaskOutput : IDisposable
+{
+    private static readonly TimeSpan LookForAttempts = TimeSpan.FromSeconds(1);
+
+    private readonly ITaskClient _tasks;
+    private readonly TaskId _id;
+    private readonly bool _errorStream;
+    private readonly TimeProvider _time;
+    private long _located;
+
+    private TaskOutput(ITaskClient tasks, TaskId id, bool errorStream, OutputLocation location, TimeProvider time)
+    {
+        (_tasks, _id, _errorStream, _time) = (tasks, id, errorStream, time);
+        _located = time.GetTimestamp();
+        Record = location.Record;
+        Log = new(location.Path);
+    }
+
+    /// <summary>The task, read before the log was looked at.</summary>
+    public TaskRecord Record { get; private set; }
+
+    public OutputLog Log { get; private set; }
+
+    public bool HasEnded => Record.State.IsTerminal();
+
+    public static async Task<TaskOutput> FindAsync(ITaskClient tasks, TaskId id, bool errorStream, TimeProvider time, CancellationToken cancel)
+    {
+        var location = await tasks.LocateOutputAsync(id, errorStream, cancel).ConfigureAwait(false);
+        if (errorStream && location.Record.Spec.Process is not { Stderr: StderrMode.Separate })
+            throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["stream"] = ["standard error is part of the output of this task"] }, "The request cannot be understood"));
+        return new(tasks, id, errorStream, location, time);
+    }
+
+    /// <summary>What there is, and what there was: an ended task's record knows how much it printed, whatever became of the file.</summary>
+    public OutputExtent Measure()
+    {
+        var there = Log.Size();
+        return new(there, HasEnded ? Math.Max(there, Recorded(Record)) : there, _errorStream ? 0 : Record.Output.DroppedBytes);
+    }
+
+    /// <summary>How many bytes of this stream a record tells of.</summary>
+    public long Recorded(TaskRecord record) => _errorStream ? record.Output.ErrorBytes : record.Output.Bytes;
+
+    /// <summary>A follower from an offset on.</summary>
+    public OutputFollower Follow(long offset, Task ended) => new(Log, offset, ended, _time);
+
+    /// <summary>Looks, now and then, whether another attempt has begun. True: <see cref="Log"/> is another.</summary>
+    public async ValueTask<bool> HasMovedAsync(bool lookNow, CancellationToken cancel)
+    {
+        if (!lookNow && Log.Exists && _time.GetElapsedTime(_located) < LookForAttempts) return false;
+        _located = _time.GetTimestamp();
+        var location = await _tasks.LocateOutputAsync(_id, _errorStream, cancel).ConfigureAwait(false);
+        Record = location.Record;
+        if (location.Path == Log.Path) return false;
+        Log.Dispose();
+        Log = new(location.Path);
+        return true;
+    }
+
+    /// <summary>Completes with the task at its end.</summary>
+    public async Task<TaskSnapshot> EndAsync(CancellationToken cancel)
+    {
+        while (true)
+        {
+            var snapshot = await _tasks.WaitAsync(_id, TimeSpan.FromHours(1), cancel).ConfigureAwait(false);
+            if (snapshot.Record.State.IsTerminal()) return snapshot;
+        }
+    }
+
+    public void Dispose() => Log.Dispose();
+}
+
+/// <summary>How far an output reaches.</summary>
+/// <param name="There">The size of what can be read.</param>
+/// <param name="Size">The size of what was printed; larger only where the log of an ended task was damaged.</param>
+/// <param name="Removed">Removed by policy.</param>
+internal sealed record OutputExtent(long There, long Size, long Removed)
+{
+    public long Dropped => Removed + Size - There;
+}

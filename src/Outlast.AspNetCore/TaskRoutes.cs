@@ -1,0 +1,124 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Outlast.Client;
+
+namespace Outlast.AspNetCore;
+
+/// <summary>Tasks: submitted, read, listed, stopped, extended.</summary>
+internal sealed class TaskRoutes(Api api)
+{
+    private const int LongestKey = 200;
+
+    public async Task SubmitAsync(HttpContext context)
+    {
+        new QueryFields(context.Request.Query).ThrowIfAny();
+        var key = ReadKey(context.Request);
+        using var document = await RequestBody.ReadAsync(context).ConfigureAwait(false);
+        var (spec, parent) = api.Specs.Read(document.RootElement);
+        var submission = new TaskSubmission(spec, Caller.Of(context), parent, key, key is null ? null : RequestBody.Hash(document.RootElement));
+        // A caller that goes away while the task is being written must not undo it half way.
+        var snapshot = await api.Tasks.SubmitAsync(submission, CancellationToken.None).ConfigureAwait(false);
+        context.Response.Headers.Location = $"/v1/tasks/{snapshot.Record.Id}";
+        await AnswerAsync(context, StatusCodes.Status202Accepted, snapshot).ConfigureAwait(false);
+    }
+
+    public async Task GetAsync(HttpContext context)
+    {
+        var query = new QueryFields(context.Request.Query);
+        var wait = query.Wait("wait");
+        query.ThrowIfAny();
+        var id = Api.IdOf(context);
+        await AnswerAsync(context, StatusCodes.Status200OK, wait > TimeSpan.Zero ? await WaitAsync(context, id, wait.Value).ConfigureAwait(false)
+            : await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    public async Task ListAsync(HttpContext context)
+    {
+        var query = new QueryFields(context.Request.Query);
+        var wanted = new TaskQuery
+        {
+            States = [.. query.Words<TaskState>("state")], Kind = query.Words<TaskKind>("kind") is var kinds && kinds.ToList() is [var kind, ..] ? kind : null, Session = query.Text("session"),
+            Parent = query.Id("parent"), Root = query.Id("root"), Label = query.Text("label"), Text = query.Text("q"), Before = query.Whole("cursor", 1, long.MaxValue),
+            Limit = (int)(query.Whole("limit", 1, 1000) ?? 50),
+        };
+        query.ThrowIfAny();
+        var page = await api.Tasks.ListAsync(wanted, context.RequestAborted).ConfigureAwait(false);
+        var view = new TaskListView([.. page.Tasks.Select(TaskViews.Of)], page.Next?.ToString(CultureInfo.InvariantCulture));
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, view, OutlastJson.Wire.TaskListView).ConfigureAwait(false);
+    }
+
+    public async Task ResolveAsync(HttpContext context)
+    {
+        var query = new QueryFields(context.Request.Query);
+        var name = query.Text("name");
+        if (name is null) query.Fail("name", "is missing");
+        query.ThrowIfAny();
+        var ids = await api.Tasks.ResolveAsync(name!, context.RequestAborted).ConfigureAwait(false);
+        if (ids.IsEmpty) throw new TaskNotFoundException(JsonFields.Shorten(name!));
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, new ResolveView([.. ids.Select(i => i.ToString())]), OutlastJson.Wire.ResolveView).ConfigureAwait(false);
+    }
+
+    public async Task TreeAsync(HttpContext context)
+    {
+        new QueryFields(context.Request.Query).ThrowIfAny();
+        var tree = await api.Tasks.TreeAsync(Api.IdOf(context), context.RequestAborted).ConfigureAwait(false);
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, TaskViews.Of(tree), OutlastJson.Wire.TaskTreeView).ConfigureAwait(false);
+    }
+
+    public async Task StopAsync(HttpContext context)
+    {
+        var id = Api.IdOf(context);
+        var (errors, fields) = await ReadBodyAsync(context).ConfigureAwait(false);
+        var reason = fields.Text("reason", longest: 4000);
+        var now = fields.Flag("now") ?? false;
+        fields.FailOnRest(new HashSet<string> { "leftovers" });
+        errors.ThrowIfAny("The stop cannot be accepted");
+        var command = new StopCommand(EndCause.User, Caller.Of(context), string.IsNullOrWhiteSpace(reason) ? null : reason, now);
+        await AnswerAsync(context, StatusCodes.Status202Accepted, await api.Tasks.StopAsync(id, command, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    public async Task ExtendAsync(HttpContext context)
+    {
+        var id = Api.IdOf(context);
+        var (errors, fields) = await ReadBodyAsync(context).ConfigureAwait(false);
+        var timeout = fields.Change("timeout");
+        var idleTimeout = fields.Change("idleTimeout");
+        if (fields.WasEmpty) fields.Fail("timeout", "one of timeout and idleTimeout is needed");
+        fields.FailOnRest(new HashSet<string>());
+        errors.ThrowIfAny("The limits cannot be moved");
+        var command = new ExtendCommand(Caller.Of(context), timeout, idleTimeout);
+        await AnswerAsync(context, StatusCodes.Status200OK, await api.Tasks.ExtendAsync(id, command, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private static string? ReadKey(HttpRequest request)
+    {
+        if (request.Headers["Idempotency-Key"] is not { Count: > 0 } given) return null;
+        if (given is [{ Length: > 0 and <= LongestKey } key]) return key;
+        throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["Idempotency-Key"] = [$"must be one text of 1 to {LongestKey} characters"] }, "The task cannot be accepted"));
+    }
+
+    private static async Task<(FieldErrors Errors, JsonFields Fields)> ReadBodyAsync(HttpContext context)
+    {
+        new QueryFields(context.Request.Query).ThrowIfAny();
+        var document = await RequestBody.ReadAsync(context).ConfigureAwait(false);
+        context.Response.RegisterForDispose(document);
+        var errors = new FieldErrors();
+        return (errors, new(document.RootElement, "", errors));
+    }
+
+    /// <summary>The task at its end or after the wait; at once when the host goes.</summary>
+    private async Task<TaskSnapshot> WaitAsync(HttpContext context, TaskId id, TimeSpan wait)
+    {
+        using var over = api.OverWith(context);
+        try
+        {
+            return await api.Tasks.WaitAsync(id, wait, over.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false);
+        }
+    }
+
+    private static Task AnswerAsync(HttpContext context, int status, TaskSnapshot snapshot) => Api.AnswerAsync(context, status, TaskViews.Of(snapshot), OutlastJson.Wire.TaskView);
+}

@@ -1,1 +1,0 @@
-namespace Outlast.AspNetCore;

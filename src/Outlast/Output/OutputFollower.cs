@@ -1,0 +1,50 @@
+namespace Outlast.Output;
+
+/// <summary>Reads a log as it grows, until its task has ended and everything was read.</summary>
+/// <remarks>Not thread-safe. Looks only while somebody waits: each 10 ms at first, each 50 ms after a while of silence. Keeps nothing but its offset.</remarks>
+/// <param name="log">The log.</param>
+/// <param name="offset">Where to begin.</param>
+/// <param name="ended">Completes when the task has ended: what it printed is then in the log.</param>
+/// <param name="time">The clock of the looks.</param>
+public sealed class OutputFollower(OutputLog log, long offset, Task ended, TimeProvider time)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
+
+    private TimeSpan _pause = ShortestPause;
+    private long? _last;
+
+    /// <summary>The offset after what was read.</summary>
+    public long Offset { get; private set; } = offset;
+
+    /// <summary>Reads what is there; 0: nothing. What leftovers of an ended task go on to print is not followed.</summary>
+    /// <param name="buffer">Takes the bytes.</param>
+    /// <param name="isOver">Whether the task has ended and everything was read.</param>
+    /// <exception cref="OutputUnreadableException">The log cannot be read.</exception>
+    public int Read(Span<byte> buffer, out bool isOver)
+    {
+        // The end is asked before the log is read: what was printed before the end is then part of what is read.
+        if (_last is null && ended.IsCompletedSuccessfully) _last = log.Size();
+        if (_last is { } last && last - Offset < buffer.Length) buffer = buffer[..(int)Math.Max(0, last - Offset)];
+        var count = buffer.IsEmpty ? 0 : log.Read(Offset, buffer);
+        isOver = count == 0 && _last is not null;
+        Offset += count;
+        if (count > 0) _pause = ShortestPause;
+        return count;
+    }
+
+    /// <summary>How many of the bytes before the offset are in the log no more: somebody cut it. 0: as it should be.</summary>
+    public long MissingBefore() => Math.Max(0, Offset - log.Size());
+
+    /// <summary>Waits until it is worth looking again.</summary>
+    /// <exception cref="Exception">What the wait for the task's end met.</exception>
+    public async Task WaitAsync(CancellationToken cancel)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        await Task.WhenAny(ended, Task.Delay(_pause, time, enough.Token)).ConfigureAwait(false);
+        await enough.CancelAsync().ConfigureAwait(false);
+        cancel.ThrowIfCancellationRequested();
+        if (ended.IsFaulted || ended.IsCanceled) await ended.ConfigureAwait(false);
+        _pause = _pause * 1.5 > LongestPause ? LongestPause : _pause * 1.5;
+    }
+}
