@@ -107,14 +107,14 @@ internal static class TaskLifecycle
     private static Decision NeverStarted(TaskRecord record, Transition.NotStarted t)
     {
         if (record.State is not (TaskState.Running or TaskState.Stopping) || record.Claim is null) return Refuse(RefusalReason.WrongState);
-        // The record knows a process, so the proof is none: how the attempt ended is unknown, and nothing unknown is run again without leave.
-        if (record.Process is not null) return Gone(record, t.Evidence, resumable: false, t.At);
+        // The record may know the wrapper's process already: the proof is the attempt's lock, which says that the wrapper is gone and never began.
         var uncounted = record.Resumes ? record : record with { Attempt = record.Attempt - 1, StartedAt = record.Attempt == 1 ? null : record.StartedAt };
         if (record.State == TaskState.Stopping) return Over(uncounted, Broken(EndCause.NeverStarted, t.Evidence), t.At, before: record);
         return Change(record, Noted(uncounted, $"attempt {record.Attempt} never started: {t.Evidence}", t.At) with
         {
             State = TaskState.Queued,
             Claim = null,
+            Process = null,
             FirstInLine = true,
             NotBefore = t.NotBefore,
         }, Requeued("never_started").With("evidence", Given(t.Evidence)).With("notBefore", t.NotBefore).As(TaskEventType.Requeued, t.At));

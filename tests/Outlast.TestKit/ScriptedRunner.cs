@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Outlast.Runners;
+
+namespace Outlast.TestKit;
+
+/// <summary>A runner whose attempts do what a test says, and nothing else.</summary>
+public sealed class ScriptedRunner : ITaskRunner
+{
+    private readonly ConcurrentDictionary<TaskId, ScriptedAttempt> _attempts = new();
+
+    public TaskKind Kind => TaskKind.Process;
+
+    /// <summary>What an examination finds; by default that the attempt is alive.</summary>
+    public Func<AttemptContext, AttemptFinding> Examination { get; set; } = _ => new(FindingKind.Alive, "alive");
+
+    /// <summary>What happens when an attempt is to be launched; by default it runs.</summary>
+    public Action<AttemptContext> Launch { get; set; } = _ => { };
+
+    /// <summary>What a stop does; by default the attempt dies of it at once.</summary>
+    public Func<ScriptedAttempt, StopRequest, CancellationToken, Task<StopReport>> Ladder { get; set; } = (attempt, _, _) =>
+    {
+        attempt.End(143, "TERM", "TERM");
+        return Task.FromResult(new StopReport([], ["TERM", "verified gone"]));
+    };
+
+    /// <summary>Told to fail the next measurements.</summary>
+    public Exception? Blind { get; set; }
+
+    /// <summary>How many attempts are running at this moment, and how many ever were.</summary>
+    public int Running => _attempts.Values.Count(a => !a.Outcome.Task.IsCompleted);
+
+    public int Started { get; private set; }
+
+    /// <summary>The attempt of a task, as soon as it runs.</summary>
+    public async Task<ScriptedAttempt> AttemptOf(TaskId id)
+    {
+        ScriptedAttempt? attempt = null;
+        await Eventually.True(() => _attempts.TryGetValue(id, out attempt) && attempt.Known.IsCompleted, $"task {id} runs");
+        return attempt!;
+    }
+
+    public bool Knows(TaskId id) => _attempts.ContainsKey(id);
+
+    public async Task<TaskOutcome> RunAsync(AttemptContext attempt, CancellationToken letGo)
+    {
+        letGo.ThrowIfCancellationRequested();
+        Launch(attempt);
+        var scripted = new ScriptedAttempt(attempt);
+        _attempts[attempt.Task] = scripted;
+        lock (this) Started++;
+        scripted.Known = attempt.Launched(new ProcessFacts(4711, 4712, "boot", 1));
+        await scripted.Known;
+        return await scripted.Outcome.Task.WaitAsync(letGo);
+    }
+
+    public Task<AttemptFinding> ExamineAsync(AttemptContext attempt, CancellationToken letGo) => Task.FromResult(Examination(attempt));
+
+    public async Task<TaskOutcome> AdoptAsync(AttemptContext attempt, CancellationToken letGo)
+    {
+        var scripted = _attempts.AddOrUpdate(attempt.Task, _ => new ScriptedAttempt(attempt), (_, old) => old.Outcome.Task.IsCompleted ? old : new ScriptedAttempt(attempt));
+        return await scripted.Outcome.Task.WaitAsync(letGo);
+    }
+
+    public Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo) => Ladder(_attempts[attempt.Task], stop, hurry);
+
+    public ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures)
+    {
+        if (Blind is { } blind) throw blind;
+        return attempts.Where(a => _attempts.ContainsKey(a.Task)).ToImmutableDictionary(a => a.Task, a => _attempts[a.Task].Vitals);
+    }
+
+    public OutputFacts MeasureOutput(AttemptContext attempt) => _attempts.TryGetValue(attempt.Task, out var scripted) ? scripted.Vitals.Output : OutputFacts.Empty;
+}
+
+/// <summary>An attempt in a test's hands.</summary>
+public sealed class ScriptedAttempt(AttemptContext context)
+{
+    public AttemptContext Context => context;
+
+    public Task Known { get; set; } = Task.CompletedTask;
+
+    public TaskCompletionSource<TaskOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public AttemptVitals Vitals { get; set; } = new(OutputFacts.Empty, null, TimeSpan.Zero, 1, 1, 0);
+
+    /// <summary>It prints.</summary>
+    public void Print(long bytes) => Vitals = Vitals with { Output = Vitals.Output with { Bytes = Vitals.Output.Bytes + bytes } };
+
+    /// <summary>It computes.</summary>
+    public void Compute(TimeSpan cpu) => Vitals = Vitals with { Cpu = Vitals.Cpu + cpu };
+
+    /// <summary>It ends.</summary>
+    public void End(int code, string? signal = null, params ImmutableArray<string> seen) => Outcome.TrySetResult(new TaskOutcome
+    {
+        Kind = code == 0 ? OutcomeKind.Succeeded : OutcomeKind.Failed, Cause = EndCause.Exit, Exit = new(code, signal, seen), Output = Vitals.Output,
+    });
+}
