@@ -24,6 +24,9 @@ public sealed class ScriptedRunner : ITaskRunner
         return Task.FromResult(new StopReport([], ["TERM", "verified gone"]));
     };
 
+    /// <summary>Whether attempts end well as soon as they run.</summary>
+    public bool EndAtOnce { get; set; }
+
     /// <summary>Told to fail the next measurements.</summary>
     public Exception? Blind { get; set; }
 
@@ -36,7 +39,7 @@ public sealed class ScriptedRunner : ITaskRunner
     public async Task<ScriptedAttempt> AttemptOf(TaskId id)
     {
         ScriptedAttempt? attempt = null;
-        await Eventually.True(() => _attempts.TryGetValue(id, out attempt) && attempt.Known.IsCompleted, $"task {id} runs");
+        await Eventually.TrueAsync(() => _attempts.TryGetValue(id, out attempt) && attempt.Known.IsCompleted, $"task {id} runs");
         return attempt!;
     }
 
@@ -51,6 +54,7 @@ public sealed class ScriptedRunner : ITaskRunner
         lock (this) Started++;
         scripted.Known = attempt.Launched(new ProcessFacts(4711, 4712, "boot", 1));
         await scripted.Known;
+        if (EndAtOnce) scripted.End(0);
         return await scripted.Outcome.Task.WaitAsync(letGo);
     }
 

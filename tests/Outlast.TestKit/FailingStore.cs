@@ -1,0 +1,35 @@
+using System.Collections.Immutable;
+using Outlast.Storage;
+
+namespace Outlast.TestKit;
+
+/// <summary>A store in memory whose writes fail while a test says so, as those of a full disk do.</summary>
+public sealed class FailingStore : ITaskStore
+{
+    private readonly InMemoryTaskStore _store = new();
+
+    /// <summary>Whether writes fail from now on.</summary>
+    public volatile bool Failing;
+
+    public StoreDescription Description => _store.Description;
+
+    public Task<StoreOpening> OpenAsync(CancellationToken cancel = default) => Write(() => _store.OpenAsync(cancel));
+    public Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default) => Write(() => _store.CommitAsync(commit, cancel));
+    public Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default) => Write(() => _store.RemoveAsync(ids, at, reason, cancel));
+    public Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default) => Write(async () => { await _store.ForgetAsync(removedBefore, eventsBefore, cancel); return true; });
+    public Task ProbeAsync(CancellationToken cancel = default) => Write(async () => { await _store.ProbeAsync(cancel); return true; });
+
+    public Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default) => _store.FindAsync(id, cancel);
+    public Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default) => _store.FindKeyAsync(key, cancel);
+    public Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default) => _store.ResolveAsync(name, cancel);
+    public Task<ImmutableArray<TaskRecord>> ListAsync(TaskQuery query, CancellationToken cancel = default) => _store.ListAsync(query, cancel);
+    public Task<ImmutableArray<OpenTask>> ListOpenAsync(CancellationToken cancel = default) => _store.ListOpenAsync(cancel);
+    public Task<ImmutableDictionary<TaskState, long>> CountAsync(CancellationToken cancel = default) => _store.CountAsync(cancel);
+    public Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default) => _store.EventsAsync(query, cancel);
+    public Task<Tombstone?> FindTombstoneAsync(TaskId id, CancellationToken cancel = default) => _store.FindTombstoneAsync(id, cancel);
+    public Task<ImmutableArray<TaskId>> ListExpiredAsync(DateTimeOffset endedBefore, int limit, CancellationToken cancel = default) => _store.ListExpiredAsync(endedBefore, limit, cancel);
+    public Task<ImmutableArray<QuarantinedRow>> ListQuarantinedAsync(CancellationToken cancel = default) => _store.ListQuarantinedAsync(cancel);
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
+
+    private Task<T> Write<T>(Func<Task<T>> write) => Failing ? Task.FromException<T>(new StoreUnavailableException("disk full: no space left on device")) : write();
+}

@@ -1,0 +1,53 @@
+using Outlast.Hosting;
+
+namespace Outlast.Tests.Supervision;
+
+public sealed class SettingsTests
+{
+    [Fact]
+    [Trait("Requirement", "B11")]
+    [Trait("Requirement", "U-22")]
+    public void The_environment_wins_over_the_file_and_each_value_says_where_it_was_set()
+    {
+        var settings = Load("""{ "process": { "idleTimeout": "1h", "stopGrace": "3s" }, "watchdog.poll": "2s" }""", ("OUTLAST_PROCESS_IDLE_TIMEOUT", "2h"));
+        Assert.Equal(TimeSpan.FromHours(2), settings.Defaults.ProcessIdleTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(2), settings.Watchdog.Poll);
+        Assert.Equal(("2h", "OUTLAST_PROCESS_IDLE_TIMEOUT"), settings.All.Where(s => s.Key == "process.idleTimeout").Select(s => (s.Value, s.From)).Single());
+        Assert.Equal(("3s", "outlast.json"), settings.All.Where(s => s.Key == "process.stopGrace").Select(s => (s.Value, s.From)).Single());
+        Assert.Equal(("none", "default"), settings.All.Where(s => s.Key == "process.timeout").Select(s => (s.Value, s.From)).Single());
+    }
+
+    [Fact]
+    [Trait("Requirement", "B4")]
+    public void None_and_nought_lift_a_limit()
+    {
+        Assert.Null(Load("""{ "process.idleWarning": "none" }""").Defaults.ProcessIdleWarning);
+        Assert.Null(Load(null, ("OUTLAST_PROCESS_TIMEOUT", "0")).Defaults.ProcessTimeout);
+    }
+
+    [Fact]
+    [Trait("Requirement", "B19")]
+    [Trait("Requirement", "S2293-10")]
+    public void Two_that_quarrel_are_both_named_and_a_default_gives_way()
+    {
+        var quarrel = Assert.Throws<SettingsException>(() => Load("""{ "process": { "idleWarning": "2h", "idleTimeout": "1h", "timeout": "30m" } }"""));
+        Assert.Contains(quarrel.Errors, e => e.Contains("process.idleWarning = 2h") && e.Contains("process.idleTimeout = 1h") && e.Contains("outlast.json"));
+        Assert.Contains(quarrel.Errors, e => e.Contains("process.idleTimeout = 1h") && e.Contains("process.timeout = 30m"));
+        Assert.Equal(TimeSpan.FromMinutes(10), Load("""{ "process.idleTimeout": "10m" }""").Defaults.ProcessIdleTimeout);
+        Assert.Throws<SettingsException>(() => Load("""{ "retention.tasks": "2d", "retention.tombstones": "1d" }"""));
+    }
+
+    [Theory]
+    [InlineData("""{ "process.timeout": "banana" }""", "'banana' is no duration")]
+    [InlineData("""{ "concurrency": { "processes": 0 } }""", "'0' is no number from 1")]
+    [InlineData("""{ "concurrency": { "procs": 4 } }""", "'concurrency.procs' is no setting")]
+    [InlineData("""{ "watchdog.poll": "0" }""", "watchdog.poll")]
+    [InlineData("[1]", "expected an object")]
+    [InlineData("{", "no JSON")]
+    [Trait("Requirement", "B11")]
+    public void What_cannot_be_is_refused_by_name(string json, string complaint) =>
+        Assert.Contains(Assert.Throws<SettingsException>(() => Load(json)).Errors, e => e.Contains(complaint));
+
+    private static OutlastSettings Load(string? json, params (string Name, string Value)[] environment) =>
+        OutlastSettings.Load(json, name => environment.Where(e => e.Name == name).Select(e => e.Value).SingleOrDefault());
+}

@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Outlast.Hosting;
+using Outlast.Runners;
+using Outlast.Storage;
+using Outlast.Supervision;
+using Outlast.TestKit;
+
+namespace Outlast.Tests.Supervision;
+
+/// <summary>The whole supervision over a store in memory, a scripted runner and a clock that stands still.</summary>
+internal sealed class SupervisedHost : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, Dictionary<string, string> settings)
+    {
+        (Store, Runner, Time) = (store, runner, time);
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddSingleton<TimeProvider>(time);
+        services.AddSingleton(store);
+        services.AddSingleton<ITaskRunner>(runner);
+        services.AddOutlast(new DataFolder("/nonexistent/outlast-test"), OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        _services = services.BuildServiceProvider();
+    }
+
+    public ITaskStore Store { get; }
+    public ScriptedRunner Runner { get; }
+    public ManualTime Time { get; }
+    public ITaskClient Client => _services.GetRequiredService<ITaskClient>();
+    public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
+    public Watchdog Watchdog => _services.GetRequiredService<Watchdog>();
+    public Pruner Pruner => _services.GetRequiredService<Pruner>();
+    public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
+    public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
+    public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
+
+    public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
+
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, params (string Key, string Value)[] settings)
+    {
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
+        await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
+        return host;
+    }
+
+    public static TaskSpec Spec(string name = "work") => new()
+    {
+        Name = name,
+        Process = new() { Argv = ["/bin/work"], Cwd = "/", Environment = ImmutableSortedDictionary<string, string>.Empty },
+    };
+
+    public Task<TaskSnapshot> SubmitAsync(TaskSpec? spec = null, TaskId? parent = null) => Client.SubmitAsync(new(spec ?? Spec(), Somebody, parent));
+
+    /// <summary>Submits and waits until it runs.</summary>
+    public async Task<(TaskId Id, ScriptedAttempt Attempt)> RunAsync(TaskSpec? spec = null, TaskId? parent = null)
+    {
+        var id = (await SubmitAsync(spec, parent)).Record.Id;
+        return (id, await Runner.AttemptOf(id));
+    }
+
+    public async Task<TaskRecord> ReadAsync(TaskId id) => (await Client.GetAsync(id)).Record;
+
+    /// <summary>Waits for the end: a signal of ours, no clock.</summary>
+    public async Task<TaskRecord> EndOf(TaskId id)
+    {
+        using var end = Feed.WatchEnd(id);
+        var record = await ReadAsync(id);
+        if (record.State.IsTerminal()) return record;
+        await end.Ended.Soon();
+        return await ReadAsync(id);
+    }
+
+    public async Task<ImmutableArray<TaskEvent>> EventsOf(TaskId id) => (await Client.EventsAsync(new EventQuery(0, 1000, id))).Events;
+
+    /// <summary>Time passes, and the watchdog looks as it would.</summary>
+    public async Task PassAsync(TimeSpan by)
+    {
+        Time.Advance(by);
+        await Watchdog.LookAtAllAsync(default);
+    }
+
+    /// <summary>Goes in good order.</summary>
+    public async Task StopAsync() => await _services.GetRequiredService<OutlastHost>().StopAsync(default);
+
+    /// <summary>Writes nothing any more, as if it were dead.</summary>
+    public Task AbandonAsync()
+    {
+        var farewell = StopAsync();
+        Time.Advance(TimeSpan.FromSeconds(5));
+        return farewell;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await AbandonAsync();
+        _services.GetRequiredService<Dispatcher>().Dispose();
+    }
+}
