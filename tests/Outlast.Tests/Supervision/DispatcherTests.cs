@@ -142,14 +142,14 @@ public sealed class DispatcherTests
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "64"));
         await Eventually.TrueAsync(() => host.Time.Timers > 0, "the host's own timers are armed");
         host.Runner.EndAtOnce = true;
-        await Parallel.ForEachAsync(Enumerable.Range(0, 10_000), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 10_000), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, cancel) =>
         {
             var id = (await host.SubmitAsync()).Record.Id;
-            if (i % 3 == 0) await host.Client.WaitAsync(id, TimeSpan.FromMinutes(1));
+            if (i % 3 == 0) await host.Client.WaitAsync(id, TimeSpan.FromMinutes(1), cancel);
             if (i % 7 != 0) return;
             try
             {
-                await host.Client.StopAsync(id, new(EndCause.User, SupervisedHost.Somebody));
+                await host.Client.StopAsync(id, new(EndCause.User, SupervisedHost.Somebody), cancel);
             }
             catch (TaskEndedException)
             {

@@ -82,7 +82,7 @@ public sealed class RescuerTests
     public async Task Adopted_tasks_hold_their_places()
     {
         var (id, _) = await LeaveBehindAsync();
-        await using var second = await SupervisedHost.StartAsync(_store, _runner, _time, ("concurrency.processes", "1"));
+        await using var second = await SupervisedHost.StartAsync(_store, _runner, _time, settings: ("concurrency.processes", "1"));
         var queued = (await second.SubmitAsync()).Record.Id;
         await Eventually.TrueAsync(() => second.Attempts.Find(id) is not null, "it is followed");
         Assert.False(_runner.Knows(queued));

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Outlast.Hosting;
 using Outlast.Runners;
 using Outlast.Storage;
@@ -14,7 +14,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, Dictionary<string, string> settings)
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, Dictionary<string, string> settings)
     {
         (Store, Runner, Time) = (store, runner, time);
         var services = new ServiceCollection();
@@ -23,15 +23,21 @@ internal sealed class SupervisedHost : IAsyncDisposable
         services.AddSingleton(store);
         services.AddSingleton<ITaskRunner>(runner);
         services.AddOutlast(new DataFolder("/nonexistent/outlast-test"), OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
+        if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts()));
         _services = services.BuildServiceProvider();
+        Watchdog = NewWatchdog(_services, Attempts);
     }
+
+    private static Watchdog NewWatchdog(IServiceProvider s, LiveAttempts attempts) => new(
+        attempts, s.GetRequiredService<TaskLedger>(), s.GetRequiredService<WatchdogOptions>(), s.GetRequiredService<TimeProvider>(), NullLogger<Watchdog>.Instance);
 
     public ITaskStore Store { get; }
     public ScriptedRunner Runner { get; }
     public ManualTime Time { get; }
     public ITaskClient Client => _services.GetRequiredService<ITaskClient>();
     public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
-    public Watchdog Watchdog => _services.GetRequiredService<Watchdog>();
+    public Watchdog Watchdog { get; }
     public Pruner Pruner => _services.GetRequiredService<Pruner>();
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
@@ -39,9 +45,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
 
-    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, params (string Key, string Value)[] settings)
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, params (string Key, string Value)[] settings)
     {
-        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
         await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
         return host;
     }

@@ -32,7 +32,7 @@ public sealed class WatchdogTests
     [Trait("Requirement", "B23")]
     public async Task The_loop_itself_fires_within_one_poll()
     {
-        await using var host = await SupervisedHost.StartAsync(settings: ("watchdog.poll", "5s"));
+        await using var host = await SupervisedHost.StartAsync(watchdogRuns: true, settings: ("watchdog.poll", "5s"));
         var (id, _) = await host.RunAsync(SupervisedHost.Spec() with { IdleTimeout = TimeSpan.FromSeconds(60), IdleWarning = TimeSpan.FromSeconds(30) });
         // The loop runs on its own thread: after each second of fake time it may need a moment of real time to arm its next wait.
         for (var s = 0; s < 65 && !(await host.ReadAsync(id)).State.IsTerminal(); s++)
@@ -141,7 +141,7 @@ public sealed class WatchdogTests
     public async Task A_jump_of_the_clock_is_recognised_and_does_not_count_for_the_next_host_either()
     {
         var (time, runner, store) = (new ManualTime(), new ScriptedRunner(), new Outlast.Storage.InMemoryTaskStore());
-        var first = await SupervisedHost.StartAsync(store, runner, time);
+        var first = await SupervisedHost.StartAsync(store, runner, time, watchdogRuns: true);
         var (id, _) = await first.RunAsync(SupervisedHost.Spec() with { Timeout = 20 * Minute });
         time.JumpWall(24 * 60 * Minute);
         for (var i = 0; i < 100 && (await first.ReadAsync(id)).Paused == TimeSpan.Zero; i++)
