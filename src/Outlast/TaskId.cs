@@ -26,6 +26,9 @@ public readonly record struct TaskId : IComparable<TaskId>
         return new TaskId(BinaryPrimitives.ReadUInt128BigEndian(bytes));
     }
 
+    /// <summary>When it was made, to the millisecond, by the clock of whoever made it.</summary>
+    public DateTimeOffset CreatedAt => DateTimeOffset.FromUnixTimeMilliseconds((long)(_value >> 80));
+
     /// <summary>Reads an id; upper case is accepted, nothing else is forgiven.</summary>
     /// <exception cref="FormatException">The text is no id.</exception>
     public static TaskId Parse(string text) =>

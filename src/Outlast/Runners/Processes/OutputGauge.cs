@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+
+namespace Outlast.Runners.Processes;
+
+/// <summary>Sizes of an attempt's logs; never reads them.</summary>
+internal sealed class OutputGauge(AttemptFolder folder)
+{
+    private readonly Lock _gate = new();
+    // Guarded by _gate:
+    private long _seen, _cut;
+
+    public OutputFacts Measure() => Measure(out _);
+
+    /// <exception cref="IOException">A log cannot be looked at; that does not mean that it is empty.</exception>
+    public OutputFacts Measure(out DateTimeOffset? changedAt)
+    {
+        var (bytes, at) = Look(folder.Output);
+        var (errorBytes, errorAt) = Look(folder.Error);
+        changedAt = bytes + errorBytes == 0 ? null : at > errorAt ? at : errorAt;
+        var lost = (bytes is null ? 0 : AttemptFolder.ReadLost(folder.Output)) + (errorBytes is null ? 0 : AttemptFolder.ReadLost(folder.Error));
+        lock (_gate)
+        {
+            var now = (bytes ?? 0) + (errorBytes ?? 0);
+            if (now < _seen) _cut += _seen - now;
+            _seen = now;
+            return new OutputFacts(bytes ?? 0, errorBytes ?? 0, 0, lost + _cut);
+        }
+    }
+
+    /// <summary>Brings what was written to the disk itself.</summary>
+    public void Sync()
+    {
+        foreach (var path in (ReadOnlySpan<string>)[folder.Output, folder.Error])
+        {
+            if (Look(path).Bytes is null or 0) continue;
+            using var log = Descriptor.TryOpen(path, LibC.WriteOnly, out _);
+            if (log is not null && LibC.FdataSync(log.Number) != 0) throw SystemCallException.Last("fdatasync", path);
+        }
+    }
+
+    /// <summary>Whether the log's keeper has ended: it holds a lock as long as it lives.</summary>
+    public static bool IsWriterGone(string path)
+    {
+        using var log = Descriptor.TryOpen(path, LibC.ReadOnly, out _);
+        return log is null || LibC.Flock(log.Number, LibC.LockShared | LibC.LockNonBlocking) == 0 || Marshal.GetLastPInvokeError() != LibC.EAGAIN;
+    }
+
+    private static (long? Bytes, DateTimeOffset? At) Look(string path)
+    {
+        var file = new FileInfo(path);
+        return file.Exists ? (file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero)) : (null, null);
+    }
+}

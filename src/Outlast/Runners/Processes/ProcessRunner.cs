@@ -1,0 +1,138 @@
+using System.Collections.Immutable;
+using Outlast.Diagnostics;
+
+namespace Outlast.Runners.Processes;
+
+/// <summary>Runs OS processes that outlive their host. The protocol is in this folder's README.</summary>
+public sealed class ProcessRunner : ITaskRunner, IDisposable
+{
+    private readonly TimeProvider _time;
+    private readonly ProcessRunnerOptions _options;
+    private readonly ProcessWatcher _watcher = new();
+    private readonly ProcessWalker _walker = new();
+    private readonly AttemptRegistry _attempts = new();
+    private readonly Launcher _launcher;
+    private readonly Settlement _settlement;
+    private readonly Examiner _examiner;
+
+    /// <summary>A runner of its own; one a host.</summary>
+    public ProcessRunner(ProcessRunnerOptions options, TimeProvider time)
+    {
+        if (!OperatingSystem.IsLinux()) throw new PlatformNotSupportedException("Processes that outlive their host need Linux.");
+        _time = time;
+        _options = options;
+        _launcher = new Launcher(options, _watcher);
+        _settlement = new Settlement(_walker, _watcher, options, time);
+        _examiner = new Examiner(_walker, options, time);
+    }
+
+    /// <inheritdoc/>
+    public TaskKind Kind => TaskKind.Process;
+
+    /// <inheritdoc/>
+    public async Task<TaskOutcome> RunAsync(AttemptContext attempt, CancellationToken letGo)
+    {
+        using var lease = _attempts.Enter(attempt);
+        switch (Launch(lease.Attempt, attempt))
+        {
+            case Processes.Launch.Refused refused:
+                return new TaskOutcome { Kind = OutcomeKind.Failed, Cause = EndCause.NeverStarted, Reason = refused.Reason };
+            case Processes.Launch.Started started:
+                attempt.Process = new ProcessFacts(started.Wrapper.Pid, null, Machine.BootId, started.Wrapper.StartTicks);
+                await attempt.Launched(attempt.Process).ConfigureAwait(false);
+                return await _settlement.FollowAsync(lease.Attempt, attempt, started.Wrapper, started.Keepers, letGo).ConfigureAwait(false);
+            default:
+                throw new InvalidOperationException();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<AttemptFinding> ExamineAsync(AttemptContext attempt, CancellationToken letGo)
+    {
+        using var lease = _attempts.Enter(attempt);
+        return await _examiner.ExamineAsync(lease.Attempt, attempt, letGo).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task<TaskOutcome> AdoptAsync(AttemptContext attempt, CancellationToken letGo)
+    {
+        using var lease = _attempts.Enter(attempt);
+        lease.Attempt.AdoptedAt = _time.GetUtcNow();
+        var process = Examiner.Locate(lease.Attempt, attempt);
+        var wrapper = process is not null && process.BootId == Machine.BootId ? _watcher.Watch(process.Pid, process.StartTicks) : null;
+        attempt.Process ??= process;
+        return await _settlement.FollowAsync(lease.Attempt, attempt, wrapper, [], letGo).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo)
+    {
+        using var lease = _attempts.Enter(attempt);
+        var remembered = lease.Attempt;
+        if (remembered.IsStartedHere) await remembered.LaunchDecided.WaitAsync(letGo).ConfigureAwait(false);
+        Examiner.Locate(remembered, attempt);
+        var ladder = remembered.JoinLadder(() => new StopLadder(remembered, attempt.Spec.Process!, attempt.Spec.StopGrace, stop, _walker, _watcher, _options, _time));
+        if (stop.Now) ladder.Hurry();
+        using var hurrying = hurry.Register(ladder.Hurry);
+        return await ladder.ClimbOnceAsync(letGo).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures)
+    {
+        if (attempts.Count == 0) return ImmutableDictionary<TaskId, AttemptVitals>.Empty;
+        var table = _walker.TakeForMeasuring();
+        var vitals = ImmutableDictionary.CreateBuilder<TaskId, AttemptVitals>();
+        foreach (var context in attempts)
+        {
+            try
+            {
+                using var lease = _attempts.Enter(context);
+                vitals[context.Task] = Measure(lease.Attempt, table);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                failures[context.Task] = e;
+            }
+        }
+        return vitals.ToImmutable();
+    }
+
+    /// <inheritdoc/>
+    public OutputFacts MeasureOutput(AttemptContext attempt)
+    {
+        using var lease = _attempts.Enter(attempt);
+        return lease.Attempt.Output.Measure();
+    }
+
+    /// <summary>Stops watching; leaves every process alone.</summary>
+    public void Dispose() => _watcher.Dispose();
+
+    private Launch Launch(ProcessAttempt remembered, AttemptContext attempt)
+    {
+        remembered.IsStartedHere = true;
+        try
+        {
+            var launch = _launcher.Start(attempt, remembered.Folder);
+            if (launch is Launch.Started started)
+            {
+                remembered.Begin(started.Wrapper, _time.GetTimestamp());
+                Milestone.Reach(Milestone.Spawned, attempt.Task);
+            }
+            return launch;
+        }
+        finally
+        {
+            remembered.DecideLaunch();
+        }
+    }
+
+    private static AttemptVitals Measure(ProcessAttempt attempt, ProcessTable table)
+    {
+        var living = attempt.Observe(table);
+        attempt.MeasureMemory(living);
+        var output = attempt.Output.Measure(out var changedAt);
+        var (cpu, births, peak) = attempt.Usage;
+        return new AttemptVitals(output, changedAt, cpu, births, living.Length, peak);
+    }
+}

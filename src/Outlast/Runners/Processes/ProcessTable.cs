@@ -1,0 +1,161 @@
+using System.Buffers;
+
+namespace Outlast.Runners.Processes;
+
+/// <summary>All processes of the machine at one moment.</summary>
+internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dictionary<int, ProcessMark> marks)
+{
+    private readonly ILookup<int, ProcessStat> _byParent = processes.Values.ToLookup(p => p.Parent);
+    private readonly ILookup<int, ProcessStat> _bySession = processes.Values.ToLookup(p => p.Session);
+    private readonly ILookup<TaskId, ProcessStat> _byTask = marks.Where(m => m.Value.Task is not null && processes.ContainsKey(m.Key)).ToLookup(m => m.Value.Task!.Value, m => processes[m.Key]);
+
+    public IReadOnlyCollection<ProcessStat> All => processes.Values;
+
+    public ProcessStat? Find(int pid, long startTicks) => processes.TryGetValue(pid, out var found) && found.StartTicks == startTicks ? found : null;
+
+    /// <summary>Everything that belongs to a task, dead or alive: the wrapper's session, processes that carry the task's mark, and descendants of these and of those that were known to belong to it.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="wrapper">Pid and start of its wrapper, when known.</param>
+    /// <param name="known">Pid and start of processes that belonged to it when last looked at.</param>
+    public Dictionary<int, ProcessStat> MembersOf(TaskId task, (int Pid, long StartTicks)? wrapper, IEnumerable<(int Pid, long StartTicks)> known)
+    {
+        var members = new Dictionary<int, ProcessStat>();
+        var queue = new Queue<ProcessStat>();
+        if (wrapper is { } leader && IsSessionOf(leader))
+        {
+            foreach (var process in _bySession[leader.Pid]) Admit(process, isInSession: true);
+        }
+        foreach (var process in _byTask[task]) Admit(process, isInSession: false);
+        foreach (var (pid, startTicks) in known)
+        {
+            if (Find(pid, startTicks) is { } process) Admit(process, isInSession: false);
+        }
+        while (queue.TryDequeue(out var process))
+        {
+            foreach (var child in _byParent[process.Pid]) Admit(child, isInSession: false);
+        }
+        return members;
+
+        void Admit(ProcessStat process, bool isInSession)
+        {
+            if (process.Pid <= 1 || process.Pid == Environment.ProcessId || members.ContainsKey(process.Pid)) return;
+            var mark = marks.GetValueOrDefault(process.Pid);
+            if (mark.IsKeeper) return;
+            // The nearest mark wins: what another task started below this one is that task's. Its own session cannot be taken from it.
+            if (!isInSession && mark.Task is { } other && other != task) return;
+            members.Add(process.Pid, process);
+            queue.Enqueue(process);
+        }
+    }
+
+    /// <summary>Whether the session of that number is still the one that this wrapper leads or led.</summary>
+    private bool IsSessionOf((int Pid, long StartTicks) leader) => !processes.TryGetValue(leader.Pid, out var now) || now.StartTicks == leader.StartTicks;
+}
+
+/// <summary>What a process's environment says of its place.</summary>
+/// <param name="Task">The task that it is marked as part of.</param>
+/// <param name="IsKeeper">Whether it serves a task without being part of it.</param>
+internal readonly record struct ProcessMark(TaskId? Task, bool IsKeeper);
+
+/// <summary>Walks <c>/proc</c>: one walk serves everybody who asked before it began.</summary>
+internal sealed class ProcessWalker
+{
+    private readonly Lock _gate = new();
+    // Guarded by _gate:
+    private Task<ProcessTable>? _next;
+
+    private readonly Lock _walk = new();
+    // Guarded by _walk:
+    private Dictionary<int, (long StartTicks, ProcessMark Mark)> _marks = [];
+
+    /// <summary>A table of a moment after this call.</summary>
+    public Task<ProcessTable> TakeAsync()
+    {
+        lock (_gate)
+        {
+            return _next ??= Task.Run(() =>
+            {
+                lock (_walk)
+                {
+                    // Whoever asks from here on would see a table that is in part older than the question.
+                    lock (_gate) _next = null;
+                    return Walk_NeedsLock(reuseMarks: false);
+                }
+            });
+        }
+    }
+
+    /// <summary>A table of now, for measuring: a process that was seen before is not asked for its mark again.</summary>
+    public ProcessTable TakeForMeasuring()
+    {
+        lock (_walk) return Walk_NeedsLock(reuseMarks: true);
+    }
+
+    private ProcessTable Walk_NeedsLock(bool reuseMarks)
+    {
+        var processes = new Dictionary<int, ProcessStat>(_marks.Count + 16);
+        var marks = new Dictionary<int, ProcessMark>(_marks.Count + 16);
+        var seen = new Dictionary<int, (long, ProcessMark)>(_marks.Count + 16);
+        foreach (var pid in ListPids())
+        {
+            if (ProcessStat.TryRead(pid) is not { } stat) continue;
+            processes[pid] = stat;
+            var mark = reuseMarks && _marks.TryGetValue(pid, out var before) && before.StartTicks == stat.StartTicks ? before.Mark : ReadMark(pid);
+            if (mark != default) marks[pid] = mark;
+            seen[pid] = (stat.StartTicks, mark);
+        }
+        _marks = seen;
+        return new ProcessTable(processes, marks);
+    }
+
+    private static unsafe List<int> ListPids()
+    {
+        using var folder = Descriptor.Open("/proc", LibC.ReadOnly);
+        var pids = new List<int>(512);
+        var buffer = stackalloc byte[16384];
+        nint length;
+        while ((length = LibC.ReadDirectory(folder.Number, buffer, 16384)) > 0)
+        {
+            for (nint at = 0; at < length; at += *(ushort*)(buffer + at + 16))
+            {
+                if (System.Buffers.Text.Utf8Parser.TryParse(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(buffer + at + 19), out int pid, out _)) pids.Add(pid);
+            }
+        }
+        return length == 0 ? pids : throw SystemCallException.Last("getdents64", "/proc");
+    }
+
+    private static ProcessMark ReadMark(int pid)
+    {
+        for (var size = 32 * 1024; ; size *= 4)
+        {
+            var buffer = ArrayPool<byte>.Shared.Rent(size);
+            try
+            {
+                var length = ProcFile.Read(pid, "/environ"u8, buffer);
+                if (length == buffer.Length && size < 8 * 1024 * 1024) continue;
+                return length <= 0 ? default : new ProcessMark(
+                    ValueOf(buffer.AsSpan(0, length), "OUTLAST_TASK_ID="u8) is { Length: TaskId.Length } id && TaskId.TryParse(id, out var task) ? task : null,
+                    ValueOf(buffer.AsSpan(0, length), "OUTLAST_KEEPER_OF="u8) is not null);
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+
+    private static string? ValueOf(ReadOnlySpan<byte> environment, ReadOnlySpan<byte> name)
+    {
+        for (var from = 0; ;)
+        {
+            var at = environment[from..].IndexOf(name);
+            if (at < 0) return null;
+            at += from;
+            from = at + name.Length;
+            if (at > 0 && environment[at - 1] != 0) continue;
+            var value = environment[from..];
+            var end = value.IndexOf((byte)0);
+            return System.Text.Encoding.ASCII.GetString(end < 0 ? value : value[..end]);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+using System.Runtime.InteropServices;
+
+namespace Outlast.Runners.Processes;
+
+/// <summary>How a process ended, as far as this host could see: everything of its own child, of others only that it is gone.</summary>
+/// <param name="Code">The exit code, unless a signal killed it.</param>
+/// <param name="Signal">The signal that killed it.</param>
+/// <param name="Cpu">User and system time, with the descendants that were waited for.</param>
+/// <param name="PeakBytes">The largest resident memory of any of them; the system counts the host's own at the start in.</param>
+internal sealed record ProcessExit(int? Code, int? Signal, TimeSpan? Cpu, long? PeakBytes)
+{
+    public static ProcessExit Unseen { get; } = new(null, null, null, null);
+}
+
+/// <summary>A process that is waited for.</summary>
+internal sealed class WatchedProcess(int pid, long startTicks, bool isChild)
+{
+    private readonly TaskCompletionSource<ProcessExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int Pid { get; } = pid;
+    public long StartTicks { get; } = startTicks;
+    public bool IsChild { get; } = isChild;
+    public Task<ProcessExit> Exited => _exited.Task;
+
+    public void Complete(ProcessExit exit) => _exited.TrySetResult(exit);
+}
+
+/// <summary>One thread that waits for any number of processes: it reaps exactly the children that it was told of, and watches others.</summary>
+/// <remarks>Never waits for "any child": the program may have children that belong to somebody else.</remarks>
+internal sealed unsafe class ProcessWatcher : IDisposable
+{
+    private const int BatchSize = 64;
+    private const ulong WakeUp = 0;
+
+    // The kernel packs the structure on x86-64 only.
+    private static readonly int EventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
+
+    private readonly Descriptor _epoll;
+    private readonly Descriptor _wakeUp;
+    private readonly Lock _gate = new();
+    // Guarded by _gate:
+    private readonly Dictionary<ulong, (WatchedProcess Process, Descriptor PidFd)> _byKey = [];
+    private readonly Dictionary<int, WatchedProcess> _byPid = [];
+    private ulong _lastKey = WakeUp;
+    private bool _started, _disposed;
+
+    public ProcessWatcher()
+    {
+        _epoll = new Descriptor(LibC.EpollCreate(LibC.EpollCloseOnExec));
+        if (_epoll.IsInvalid) throw SystemCallException.Last("epoll_create1");
+        _wakeUp = new Descriptor(LibC.EventFd(0, LibC.CloseOnExec));
+        if (_wakeUp.IsInvalid) throw SystemCallException.Last("eventfd");
+        Register(_wakeUp, WakeUp);
+    }
+
+    /// <summary>Waits for a child that was just started, and reaps it.</summary>
+    public WatchedProcess WatchChild(int pid)
+    {
+        var pidFd = new Descriptor(LibC.OpenPidFd(pid));
+        if (pidFd.IsInvalid) throw SystemCallException.Last("pidfd_open");
+        // An unreaped child keeps its pid: what /proc says of it cannot be about another process.
+        var startTicks = ProcessStat.TryRead(pid) is { } stat ? stat.StartTicks : 0;
+        return Add(new WatchedProcess(pid, startTicks, isChild: true), pidFd);
+    }
+
+    /// <summary>Waits for any process; none if it is dead, or if another process has its pid by now.</summary>
+    public WatchedProcess? Watch(int pid, long startTicks)
+    {
+        lock (_gate)
+        {
+            if (_byPid.TryGetValue(pid, out var known) && known.StartTicks == startTicks) return known;
+        }
+        var pidFd = new Descriptor(LibC.OpenPidFd(pid));
+        // The start is read after the descriptor is there: from now on the pid cannot come to mean another process unnoticed.
+        if (!pidFd.IsInvalid && ProcessStat.TryRead(pid) is { IsDead: false } stat && stat.StartTicks == startTicks)
+        {
+            return Add(new WatchedProcess(pid, startTicks, isChild: false), pidFd);
+        }
+        pidFd.Dispose();
+        return null;
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            if (!_started)
+            {
+                Close_NeedsLock();
+                return;
+            }
+        }
+        _wakeUp.Write([1, 0, 0, 0, 0, 0, 0, 0], "eventfd");
+    }
+
+    private WatchedProcess Add(WatchedProcess process, Descriptor pidFd)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            var key = ++_lastKey;
+            _byKey[key] = (process, pidFd);
+            _byPid[process.Pid] = process;
+            Register(pidFd, key);
+            if (!_started)
+            {
+                _started = true;
+                new Thread(WaitForEver) { IsBackground = true, Name = "Outlast process watcher" }.Start();
+            }
+        }
+        return process;
+    }
+
+    private void Register(Descriptor fd, ulong key)
+    {
+        var watch = stackalloc byte[EventSize];
+        *(uint*)watch = LibC.EpollIn;
+        *(ulong*)(watch + EventSize - 8) = key;
+        if (LibC.EpollControl(_epoll.Number, LibC.EpollAdd, fd.Number, watch) != 0) throw SystemCallException.Last("epoll_ctl");
+    }
+
+    private void WaitForEver()
+    {
+        var events = stackalloc byte[EventSize * BatchSize];
+        while (true)
+        {
+            var count = LibC.EpollWait(_epoll.Number, events, BatchSize, -1);
+            for (var i = 0; i < count; i++)
+            {
+                var key = *(ulong*)(events + (i + 1) * EventSize - 8);
+                if (key != WakeUp) Finish(key);
+            }
+            lock (_gate)
+            {
+                if (!_disposed) continue;
+                Close_NeedsLock();
+                return;
+            }
+        }
+    }
+
+    private void Finish(ulong key)
+    {
+        WatchedProcess process;
+        Descriptor pidFd;
+        lock (_gate)
+        {
+            if (!_byKey.Remove(key, out var entry)) return;
+            (process, pidFd) = entry;
+            if (_byPid.GetValueOrDefault(process.Pid) == process) _byPid.Remove(process.Pid);
+        }
+        var exit = process.IsChild ? Reap(pidFd) : ProcessExit.Unseen;
+        pidFd.Dispose();
+        process.Complete(exit);
+    }
+
+    private static ProcessExit Reap(Descriptor pidFd)
+    {
+        var information = stackalloc byte[128];
+        var usage = stackalloc byte[144];
+        new Span<byte>(information, 128).Clear();
+        if (LibC.WaitPidFd(pidFd.Number, information, usage) != 0 || *(int*)(information + 16) == 0) return ProcessExit.Unseen;
+        var code = *(int*)(information + 8);
+        var status = *(int*)(information + 24);
+        var times = (long*)usage;
+        var cpu = TimeSpan.FromSeconds(times[0] + times[2]) + TimeSpan.FromMicroseconds(times[1] + times[3]);
+        var isExit = code == LibC.CodeExited;
+        return new ProcessExit(isExit ? status : null, isExit ? null : status, cpu, times[4] * 1024);
+    }
+
+    private void Close_NeedsLock()
+    {
+        foreach (var (_, pidFd) in _byKey.Values) pidFd.Dispose();
+        _byKey.Clear();
+        _byPid.Clear();
+        _epoll.Dispose();
+        _wakeUp.Dispose();
+    }
+}

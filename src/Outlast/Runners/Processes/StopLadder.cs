@@ -1,0 +1,218 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Outlast.Diagnostics;
+
+namespace Outlast.Runners.Processes;
+
+/// <summary>One stop of one attempt, from asking to looking whether anything is left.</summary>
+internal sealed class StopLadder(
+    ProcessAttempt attempt, ProcessSpec spec, TimeSpan grace, StopRequest stop, ProcessWalker walker, ProcessWatcher watcher, ProcessRunnerOptions options, TimeProvider time)
+{
+    // A signal this soon after the start may reach a wrapper that has not forked yet: it would keep it to itself. The file's clock may lag by a timer tick.
+    private static readonly TimeSpan Youth = TimeSpan.FromMilliseconds(120);
+    private static readonly TimeSpan SecondSignalAfter = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LeastGraceOfSuccessor = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _hurry = new();
+    private readonly HashSet<(int, long)> _asked = [];
+    private readonly List<string> _evidence = [];
+    private readonly int _signal = Signals.TryParse(spec.StopSignal) ?? throw new ArgumentException($"'{spec.StopSignal}' is no signal.");
+    private readonly long _began = time.GetTimestamp();
+    private readonly DateTimeOffset _beganAt = time.GetUtcNow();
+    private readonly TaskCompletionSource<StopReport> _report = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _climbers;
+
+    public bool IsOver => Report.IsCompleted;
+
+    /// <summary>Skips the rest of the grace.</summary>
+    public void Hurry() => _hurry.Cancel();
+
+    /// <summary>What the stop found in the end.</summary>
+    public Task<StopReport> Report => _report.Task;
+
+    /// <summary>Climbs it, or waits for whoever does.</summary>
+    public async Task<StopReport> ClimbOnceAsync(CancellationToken letGo)
+    {
+        if (Interlocked.Exchange(ref _climbers, 1) != 0) return await Report.WaitAsync(letGo).ConfigureAwait(false);
+        try
+        {
+            var report = await ClimbAsync(letGo).ConfigureAwait(false);
+            _report.TrySetResult(report);
+            return report;
+        }
+        catch (Exception e)
+        {
+            _report.TrySetException(e);
+            _ = Report.Exception; // Whoever climbs throws it; others need not be there.
+            throw;
+        }
+    }
+
+    private async Task<StopReport> ClimbAsync(CancellationToken letGo)
+    {
+        var isRevoked = RevokeStart();
+        var living = await LookAsync(letGo).ConfigureAwait(false);
+        if (!isRevoked && !IsImpatient) living = await AskAndWaitAsync(living, letGo).ConfigureAwait(false);
+        if (!living.IsEmpty) living = await KillAsync(living, letGo).ConfigureAwait(false);
+        return Conclude(living);
+    }
+
+    private bool IsImpatient => stop.Now || _signal == Signals.Kill || _hurry.IsCancellationRequested;
+
+    /// <summary>A wrapper that has not said yet that it started must not: whoever makes the pid file first has won.</summary>
+    private bool RevokeStart()
+    {
+        if (!Directory.Exists(attempt.Folder.Path) || attempt.Folder.ReadPid().Exists || !attempt.Folder.TryRevoke()) return false;
+        Note("start revoked before the command ran");
+        return true;
+    }
+
+    private async Task<ImmutableArray<ProcessStat>> AskAndWaitAsync(ImmutableArray<ProcessStat> living, CancellationToken letGo)
+    {
+        if (living.IsEmpty) return living;
+        var isYoung = time.GetUtcNow() - File.GetLastWriteTimeUtc(attempt.Folder.Pid) < Youth;
+        Ask(living);
+        Milestone.Reach(Milestone.StopSignalSent, attempt.Task);
+        var deadline = Deadline();
+        var look = SecondSignalAfter;
+        while (!living.IsEmpty && time.GetUtcNow() < deadline && !IsImpatient)
+        {
+            var rest = deadline - time.GetUtcNow();
+            await WaitForEndAsync(living, rest < look ? rest : look, letGo).ConfigureAwait(false);
+            living = await LookAsync(letGo).ConfigureAwait(false);
+            if (isYoung) AskAgain(living);
+            isYoung = false;
+            AskNewborn(living);
+            look = look * 2 < LongestLook ? look * 2 : LongestLook;
+        }
+        return living;
+    }
+
+    /// <summary>The grace counts from the request, across hosts; but one who took over asks again, and waits for an answer.</summary>
+    private DateTimeOffset Deadline()
+    {
+        var now = time.GetUtcNow();
+        var deadline = stop.RequestedAt + grace;
+        if (deadline > now + grace) deadline = now + grace; // The clock was set back.
+        var isSuccessor = attempt.AdoptedAt is { } adoptedAt && adoptedAt > stop.RequestedAt;
+        return isSuccessor && deadline < now + LeastGraceOfSuccessor ? now + LeastGraceOfSuccessor : deadline;
+    }
+
+    private void Ask(ImmutableArray<ProcessStat> living)
+    {
+        var group = attempt.Wrapper is { } leader && Signals.SendToGroup(leader.Pid, leader.StartTicks, _signal) ? leader.Pid : 0;
+        if (group != 0)
+        {
+            // A stopped process sees nothing but this one.
+            Signals.SendToGroup(group, attempt.Wrapper!.Value.StartTicks, Signals.Continue);
+            Note($"{Signals.NameOf(_signal)} to group {group}");
+        }
+        foreach (var process in living)
+        {
+            if (process.Group == group) _asked.Add((process.Pid, process.StartTicks));
+        }
+        AskNewborn(living);
+    }
+
+    private void AskNewborn(ImmutableArray<ProcessStat> living)
+    {
+        foreach (var process in living)
+        {
+            if (_asked.Add((process.Pid, process.StartTicks))) AskOne(process);
+        }
+    }
+
+    private void AskAgain(ImmutableArray<ProcessStat> living)
+    {
+        foreach (var process in living)
+        {
+            if (process.Session != attempt.Wrapper?.Pid || process.Pid == attempt.Wrapper?.Pid) continue;
+            _asked.Add((process.Pid, process.StartTicks));
+            AskOne(process);
+        }
+    }
+
+    private void AskOne(ProcessStat process)
+    {
+        if (HostProcesses.IsHost(process.Pid) || !Signals.Send(process.Pid, process.StartTicks, _signal)) return;
+        Signals.Send(process.Pid, process.StartTicks, Signals.Continue);
+        Note($"{Signals.NameOf(_signal)} to {process.Pid}");
+    }
+
+    private async Task<ImmutableArray<ProcessStat>> KillAsync(ImmutableArray<ProcessStat> living, CancellationToken letGo)
+    {
+        var began = time.GetTimestamp();
+        var killed = new HashSet<(int, long)>();
+        Note("KILL");
+        while (true)
+        {
+            if (attempt.Wrapper is { } leader) Signals.SendToGroup(leader.Pid, leader.StartTicks, Signals.Kill);
+            var isNewborn = false;
+            foreach (var process in living)
+            {
+                isNewborn |= killed.Add((process.Pid, process.StartTicks));
+                if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
+            }
+            if (killed.Count == living.Length) Milestone.Reach(Milestone.KillSent, attempt.Task);
+            // As long as new ones appear there is no time to wait.
+            await WaitForEndAsync(living, TimeSpan.FromMilliseconds(isNewborn ? 5 : 50), letGo).ConfigureAwait(false);
+            living = await LookAsync(letGo).ConfigureAwait(false);
+            if (living.IsEmpty || time.GetElapsedTime(began) >= options.KillLimit) return living;
+        }
+    }
+
+    private StopReport Conclude(ImmutableArray<ProcessStat> living)
+    {
+        var survivors = living.Select(p => new Survivor(p.Pid, p.StartTicks, ProcFile.CommandLine(p.Pid))).ToImmutableArray();
+        Note(survivors.IsEmpty ? "verified gone" : $"still alive: {string.Join(", ", survivors.Select(s => s.Pid))}");
+        Milestone.Reach(Milestone.StopVerified, attempt.Task);
+        attempt.ConcludeStop();
+        return new StopReport(survivors, [.. _evidence]);
+    }
+
+    private async Task<ImmutableArray<ProcessStat>> LookAsync(CancellationToken letGo)
+    {
+        var table = await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false);
+        return attempt.Observe(table).RemoveAll(p => HostProcesses.IsHost(p.Pid));
+    }
+
+    /// <summary>Until all of them are dead, the time is over, or somebody is in a hurry.</summary>
+    private async Task WaitForEndAsync(ImmutableArray<ProcessStat> living, TimeSpan atMost, CancellationToken letGo)
+    {
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(letGo, IsImpatient ? CancellationToken.None : _hurry.Token);
+        var ends = Task.WhenAll(living.Select(p => watcher.Watch(p.Pid, p.StartTicks)?.Exited ?? Task.CompletedTask));
+        var delay = Task.Delay(atMost, time, wait.Token);
+        await Task.WhenAny(ends, delay).ConfigureAwait(false);
+        await wait.CancelAsync().ConfigureAwait(false);
+        letGo.ThrowIfCancellationRequested();
+    }
+
+    private void Note(string what)
+    {
+        var since = _beganAt - stop.RequestedAt + time.GetElapsedTime(_began);
+        _evidence.Add($"{what} at {(since < TimeSpan.Zero ? 0 : since.TotalSeconds).ToString("0.0", CultureInfo.InvariantCulture)} s");
+    }
+}
+
+/// <summary>Tells hosts from their work: no stop may ever reach a host.</summary>
+internal static class HostProcesses
+{
+    /// <summary>Whether it is this program, or one that has a data folder's <c>host.lock</c> open.</summary>
+    public static bool IsHost(int pid)
+    {
+        if (pid == Environment.ProcessId) return true;
+        try
+        {
+            foreach (var link in Directory.EnumerateFiles($"/proc/{pid}/fd"))
+            {
+                if (File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName.EndsWith("/host.lock", StringComparison.Ordinal) == true) return true;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+
+namespace Outlast.Runners.Processes;
+
+/// <summary>The few lines of POSIX shell around a task's command: they say that it started and how it ended, and outlive a signal to the group.</summary>
+/// <remarks>
+/// Called as <c>sh -c SCRIPT sh FOLDER PROGRAM ARGUMENT...</c>, with 0: standard input, 1 and 2: <c>/dev/null</c>, 7: the command's standard error where it is separate, 8: its standard output, 9: the attempt's lock.
+/// Only builtins and absolute paths, for PATH is the task's. No variable of its own may bear a name that the task exports.
+/// </remarks>
+internal static class WrapperScript
+{
+    /// <summary>How the names of its own variables begin.</summary>
+    public const string OwnNames = "_outlast_";
+
+    public const int ErrorDescriptor = 7, OutputDescriptor = 8, LockDescriptor = 9;
+
+    /// <summary>The exit code of a wrapper that started nothing.</summary>
+    public const int NotStarted = 125;
+
+    public static string Compose(ProcessSpec spec, TaskEnvironment environment, int? umask, long? openFiles)
+    {
+        var steps = new List<string>();
+        if (umask is { } mask) steps.Add("umask " + Convert.ToString(mask, 8).PadLeft(3, '0'));
+        if (openFiles is { } limit) steps.Add("ulimit -Sn " + limit.ToString(CultureInfo.InvariantCulture));
+        if (environment.Restore.Length > 0) steps.Add(environment.Restore);
+        var setUp = string.Concat(steps.Select(s => s + "; "));
+        var stdin = spec.Stdin.Kind == StdinKind.Fifo ? " <\"$_outlast_d/stdin\"" : "";
+        var stderr = spec.Stderr == StderrMode.Separate ? ErrorDescriptor : OutputDescriptor;
+        // The traps are handlers, not '': an ignored signal would stay ignored in the command.
+        // An EXIT trap set just before exec runs only if exec failed: the one exact way to tell a refused program from a command's own 126 or 127.
+        return $$"""
+            umask 077
+            _outlast_d=$1; shift; _outlast_s=
+            for _outlast_t in {{Signals.Deadly}}; do trap "_outlast_s=\"\$_outlast_s $_outlast_t\"" $_outlast_t; done
+            set -C
+            echo "$$ end" >"$_outlast_d/pid" || exit {{NotStarted}}
+            _outlast_r={{NotStarted}}
+            [ "$_outlast_s" ] || { (trap 'echo >"$_outlast_d/refused"' EXIT; {{setUp}}exec {{environment.Prefix}}"$@"{{stdin}} >&8 2>&{{stderr}} 7>&- 8>&- 9>&-); _outlast_r=$?; }
+            echo "$_outlast_r$_outlast_s end" 1<>"$_outlast_d/exit"
+            exit $_outlast_r
+            """;
+    }
+}
+
+/// <summary>The shell loop between a command and its log: it holds the pipe's reading end, so that a full disk or a killed <c>cat</c> makes the writer wait instead of dying.</summary>
+/// <remarks>
+/// Called as <c>sh -c SCRIPT sh LOG</c>, with 0: the pipe, 1: the log, opened for appending and locked. Ends when the last writer has gone; the lock is free then.
+/// A <c>cat</c> that does not end well has lost at most what one read of the pipe gave it: the pipe's capacity. That is added up in <c>LOG.lost</c>, in room taken beforehand. Before it reads on, there must be room again.
+/// </remarks>
+internal static class KeeperScript
+{
+    /// <summary>What a pipe holds, and so the most that one failed <c>cat</c> can lose.</summary>
+    public const int LostAtOnce = 65536;
+
+    public static string Text { get; } =
+        $$"""
+        n=0
+        until /bin/cat; do
+          n=$((n+{{LostAtOnce}}))
+          echo "$n end" 1<>"$1.lost"
+          while [ -f "$1.lost" ] && ! /usr/bin/head -c 262144 /dev/zero >"$1.room"; do /bin/rm -f "$1.room"; /bin/sleep 1; done
+          /bin/rm -f "$1.room"
+        done
+        """;
+}
