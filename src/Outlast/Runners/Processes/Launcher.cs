@@ -92,12 +92,13 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
     private Descriptor OpenLog(AttemptContext attempt, ProcessSpec spec, string path, ImmutableArray<WatchedProcess>.Builder keepers)
     {
         CreateFile(path, []).Dispose();
-        CreateFile(AttemptFolder.LostOf(path), "0 end                   \n"u8).Dispose();
+        using var lost = CreateFile(AttemptFolder.LostOf(path), "0 end                   \n"u8);
         var log = Descriptor.Open(path, LibC.WriteOnly | LibC.Append);
         if (spec.OutputVia == OutputRoute.File) return log;
         using (log)
         {
-            if (!log.TryLock()) throw SystemCallException.Last("flock", path);
+            // Not the log itself is locked: a .NET reader takes a shared lock of whatever it opens, and would be refused.
+            if (!lost.TryLock()) throw SystemCallException.Last("flock", path);
             var (read, write) = Descriptor.Pipe();
             using (read)
             {
@@ -109,7 +110,7 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
                         Arguments = ["sh", "-c", KeeperScript.Text, "sh", path],
                         Environment = [.. KeeperEnvironment, $"{TaskEnvironment.KeeperOf}={attempt.Task}"],
                         Folder = "/",
-                        Descriptors = [(read.Number, 0), (log.Number, 1)],
+                        Descriptors = [(read.Number, 0), (log.Number, 1), (lost.Number, KeeperScript.LockDescriptor)],
                     })));
                     return write;
                 }

@@ -39,10 +39,10 @@ internal sealed class OutputGauge(AttemptFolder folder)
     }
 
     /// <summary>Whether the log's keeper has ended: it holds a lock as long as it lives.</summary>
-    public static bool IsWriterGone(string path)
+    public static bool IsKeeperGone(string log)
     {
-        using var log = Descriptor.TryOpen(path, LibC.ReadOnly, out _);
-        return log is null || LibC.Flock(log.Number, LibC.LockShared | LibC.LockNonBlocking) == 0 || Marshal.GetLastPInvokeError() != LibC.EAGAIN;
+        using var lost = Descriptor.TryOpen(AttemptFolder.LostOf(log), LibC.ReadOnly, out _);
+        return lost is null || LibC.Flock(lost.Number, LibC.LockShared | LibC.LockNonBlocking) == 0 || Marshal.GetLastPInvokeError() != LibC.EAGAIN;
     }
 
     private static (long? Bytes, DateTimeOffset? At) Look(string path)

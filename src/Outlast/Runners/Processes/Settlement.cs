@@ -124,7 +124,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         var began = time.GetTimestamp();
         for (var look = FirstLook; ; look = look * 2 < LongestLook ? look * 2 : LongestLook)
         {
-            if (OutputGauge.IsWriterGone(attempt.Folder.Output) && OutputGauge.IsWriterGone(attempt.Folder.Error)) return true;
+            if (OutputGauge.IsKeeperGone(attempt.Folder.Output) && OutputGauge.IsKeeperGone(attempt.Folder.Error)) return true;
             if (time.GetElapsedTime(began) >= options.DrainLimit) return false;
             await Task.Delay(look, time, letGo).ConfigureAwait(false);
         }
