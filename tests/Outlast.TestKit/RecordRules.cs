@@ -22,7 +22,7 @@ public static class RecordRules
         if ((record.State == TaskState.Waiting) != (record.Question is { Answer: null })) yield return "a task waits if and only if its question is open";
         if (record.State == TaskState.Queued && record.Process is not null) yield return "a queued task has no process";
         if (record.State != TaskState.Queued && (record.FirstInLine || record.NotBefore is not null)) yield return "only a queued task has a place in line";
-        if (record.State == TaskState.Running && record.Attempt < 1) yield return "a running task has an attempt";
+        if (record.State is TaskState.Running or TaskState.Waiting && record.Attempt < 1) yield return "a running or waiting task has an attempt";
         if (record.Attempt > 0 && record.StartedAt is null) yield return "an attempt has a start";
         if (record.Version < 1 || record.Events < 1) yield return "version and events count from 1";
         if (record.Depth == 0 != record.Parent is null || (record.Parent is null && record.Root != record.Id)) yield return "the top of a tree has depth 0, no parent, and is its own root";
