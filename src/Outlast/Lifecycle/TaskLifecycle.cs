@@ -260,7 +260,8 @@ internal static class TaskLifecycle
     {
         State = end.State,
         End = end,
-        EndedAt = at,
+        // The clock may have been set back meanwhile; nothing ends before it started.
+        EndedAt = at < over.StartedAt ? over.StartedAt : at,
         Outcome = null,
         OpenChildren = 0,
         FirstInLine = false,

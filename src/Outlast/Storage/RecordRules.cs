@@ -48,7 +48,6 @@ public static class RecordRules
         if (record.OpenChildren < 0) return ("openChildren", "is negative");
         if (record.Adoptions < 0) return ("adoptions", "is negative");
         if (record.Events < 0) return ("events", "is negative");
-        if (record.Paused < TimeSpan.Zero) return ("paused", "is negative");
         var (bytes, errorBytes, dropped, lost) = record.Output;
         return bytes < 0 || errorBytes < 0 || dropped < 0 || lost < 0 ? ("output", "has a negative size") : null;
     }
@@ -81,7 +80,7 @@ public static class RecordRules
         if (!ended && record.End is not null) return ("end", $"is set in state {record.State}");
         if (ended && record.End!.State != record.State) return ("end.state", $"is {record.End.State} in state {record.State}");
         if (record.Claim is not null && (ended || record.State == TaskState.Queued)) return ("claim", $"is set in state {record.State}");
-        if (!ended && record.State != TaskState.Queued && record.Attempt == 0) return ("attempt", $"is 0 in state {record.State}");
+        if (record.State is TaskState.Running or TaskState.Waiting && record.Attempt == 0) return ("attempt", $"is 0 in state {record.State}");
         if (record.State == TaskState.Running && record.Claim is null && record.Outcome is null) return ("claim", "is missing in state Running");
         if (record.State == TaskState.Stopping && record.Stop is null) return ("stop", "is missing in state Stopping");
         if (record.State == TaskState.Waiting && record.Question is null) return ("question", "is missing in state Waiting");

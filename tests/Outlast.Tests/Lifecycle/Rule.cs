@@ -1,5 +1,4 @@
 using Outlast.Lifecycle;
-using Outlast.TestKit;
 
 namespace Outlast.Tests.Lifecycle;
 
@@ -23,7 +22,7 @@ internal abstract class Rule
         public override void Committed(World world, Commit commit)
         {
             foreach (var change in commit.Changes)
-                Demand(!RecordRules.Violations(change.After).Any(), string.Join(", ", RecordRules.Violations(change.After)), change.After.State, commit.Transition);
+                Demand(!RecordInvariants.Violations(change.After).Any(), string.Join(", ", RecordInvariants.Violations(change.After)), change.After.State, commit.Transition);
         }
     }
 
@@ -235,7 +234,7 @@ internal abstract class Rule
                 if (before is { StartedAt: { } start } && after.StartedAt != start)
                     Demand(after is { StartedAt: null, Attempt: 0 } && commit.Transition is Transition.NotStarted, "the start moved", commit.Transition);
                 if (before is not null && after.Paused != before.Paused) Demand(commit.Transition is Transition.Pause, "time was taken off", commit.Transition);
-                Demand(after.EndedAt is null || after.EndedAt >= after.CreatedAt, "it ended before it came");
+                Demand(after.EndedAt is null || after.StartedAt is null || after.EndedAt >= after.StartedAt, "it ended before it started");
             }
         }
     }

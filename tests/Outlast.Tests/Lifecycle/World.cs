@@ -66,7 +66,7 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
 
     private void Take(Step step)
     {
-        _now += TimeSpan.FromSeconds(1 + step.Variant % 40);
+        _now += TimeSpan.FromSeconds(step.Variant % 97 == 96 ? -30 : 1 + step.Variant % 40);
         _pending[step.Writer]?.Invoke();
         _pending[step.Writer] = null;
         if (step.Verb == Verb.Submit)

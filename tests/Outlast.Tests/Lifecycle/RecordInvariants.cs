@@ -1,11 +1,14 @@
-namespace Outlast.TestKit;
+using Outlast.Storage;
 
-/// <summary>What must be true of every record at every moment: the same as the checks of a store.</summary>
-public static class RecordRules
+namespace Outlast.Tests.Lifecycle;
+
+/// <summary>What the lifecycle promises of every record, beyond what a store checks.</summary>
+internal static class RecordInvariants
 {
     /// <summary>What is wrong with a record, in words; nothing when all is well.</summary>
     public static IEnumerable<string> Violations(TaskRecord record)
     {
+        if (RecordRules.FindBreach(record) is { } breach) yield return $"a store refuses it: {breach.Field} {breach.Problem}";
         var terminal = record.State.IsTerminal();
         if (terminal != record.End is not null) yield return "an end is there if and only if the task has ended";
         if (terminal != record.EndedAt is not null) yield return "a time of the end is there if and only if the task has ended";
