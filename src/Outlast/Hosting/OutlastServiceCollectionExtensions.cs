@@ -7,11 +7,11 @@ namespace Outlast.Hosting;
 /// <summary>Adds Outlast to a .NET host.</summary>
 public static class OutlastServiceCollectionExtensions
 {
-    /// <summary>Adds the runtime: every actor, started with the host. A store and the runners are added to what this returns.</summary>
+    /// <summary>Adds the runtime: every actor, started with the host. A store (<c>UseSqlite</c>) and the runners (<c>AddProcessRunner</c>) are added beside it.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="folder">The data folder; it exists, and this host alone has it.</param>
     /// <param name="settings">The settings; none: defaults and the environment.</param>
-    public static OutlastBuilder AddOutlast(this IServiceCollection services, DataFolder folder, OutlastSettings? settings = null)
+    public static IServiceCollection AddOutlast(this IServiceCollection services, DataFolder folder, OutlastSettings? settings = null)
     {
         settings ??= OutlastSettings.Load(null, Environment.GetEnvironmentVariable);
         services.TryAddSingleton(TimeProvider.System);
@@ -39,11 +39,6 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<OutlastHost>();
         services.AddSingleton<IHostStatus>(s => s.GetRequiredService<OutlastHost>());
         services.AddHostedService(s => s.GetRequiredService<OutlastHost>());
-        return new OutlastBuilder(services, folder);
+        return services;
     }
 }
-
-/// <summary>What a store and the runners are added to.</summary>
-/// <param name="Services">The host's services.</param>
-/// <param name="Folder">The data folder.</param>
-public sealed record OutlastBuilder(IServiceCollection Services, DataFolder Folder);
