@@ -1,17 +1,18 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Outlast.Hosting;
 using Outlast.Storage;
 
 namespace Outlast.Sqlite;
 
-/// <summary>Registers the SQLite store.</summary>
+/// <summary>Adds the SQLite store to a host.</summary>
 public static class OutlastSqliteExtensions
 {
-    /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of that folder.</summary>
-    public static IServiceCollection UseSqlite(this IServiceCollection services, DataFolder folder, SqliteStoreOptions? options = null)
+    /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of the host's folder.</summary>
+    public static OutlastBuilder UseSqlite(this OutlastBuilder builder, SqliteStoreOptions? options = null)
     {
-        services.TryAddSingleton(TimeProvider.System);
-        services.Replace(ServiceDescriptor.Singleton<ITaskStore>(provider => new SqliteTaskStore(folder, options ?? new(), provider.GetRequiredService<TimeProvider>())));
-        return services;
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.Replace(ServiceDescriptor.Singleton<ITaskStore>(provider => new SqliteTaskStore(builder.Folder, options ?? new(), provider.GetRequiredService<TimeProvider>())));
+        return builder;
     }
 }

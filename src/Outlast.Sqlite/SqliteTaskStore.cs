@@ -103,8 +103,13 @@ public sealed class SqliteTaskStore : ITaskStore
         Readers.ReadAsync(database => TaskReader.ListExpired(database, endedBefore, limit), cancel);
 
     /// <inheritdoc/>
-    public Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default) =>
-        cancel.IsCancellationRequested ? Task.FromCanceled<ImmutableArray<Tombstone>>(cancel) : Writer.WriteAsync(new RemoveWrite(ids, at, reason));
+    public async Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var (made, unreadable) = await Writer.WriteAsync(new RemoveWrite(ids, at, reason)).ConfigureAwait(false);
+        foreach (var number in unreadable) await QuarantineAsync(number).ConfigureAwait(false);
+        return made;
+    }
 
     /// <inheritdoc/>
     public async Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default)

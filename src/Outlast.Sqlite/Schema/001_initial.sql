@@ -36,6 +36,7 @@ CREATE TABLE tasks (
   CHECK ((cause IS NOT NULL) = (ended_at IS NOT NULL)),
   CHECK (token IS NULL OR state IN ('running', 'waiting', 'stopping')),
   CHECK (attempt >= 1 OR state NOT IN ('running', 'waiting')),
+  CHECK (token IS NULL OR attempt >= 1),
   CHECK ((parent IS NULL) = (root = id))
 );
 CREATE INDEX tasks_by_end ON tasks (ended_at);

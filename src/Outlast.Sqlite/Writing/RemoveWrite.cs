@@ -3,15 +3,20 @@ using Outlast.Storage;
 
 namespace Outlast.Sqlite;
 
-/// <summary>Replaces ended records by tombstones.</summary>
-internal sealed class RemoveWrite(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason) : StoreWrite<ImmutableArray<Tombstone>>
+/// <summary>Replaces ended records by tombstones. What cannot be read is not removed: it is told, to be set aside.</summary>
+internal sealed class RemoveWrite(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason) : StoreWrite<(ImmutableArray<Tombstone> Made, ImmutableArray<long> Unreadable)>
 {
-    protected override ImmutableArray<Tombstone> Write(WriteSession session)
+    protected override (ImmutableArray<Tombstone> Made, ImmutableArray<long> Unreadable) Write(WriteSession session)
     {
         var made = ImmutableArray.CreateBuilder<Tombstone>();
+        var unreadable = ImmutableArray.CreateBuilder<long>();
         foreach (var id in ids)
-            if (ReadEnded(session, id) is { } record) made.Add(Remove(session, record));
-        return made.ToImmutable();
+        {
+            var (record, number) = Read(session, id);
+            if (record is not null && record.State.IsTerminal()) made.Add(Remove(session, record));
+            else if (record is null && number is { } bad) unreadable.Add(bad);
+        }
+        return (made.ToImmutable(), unreadable.ToImmutable());
     }
 
     private Tombstone Remove(WriteSession session, TaskRecord record)
@@ -23,10 +28,10 @@ internal sealed class RemoveWrite(ImmutableArray<TaskId> ids, DateTimeOffset at,
         return tombstone;
     }
 
-    // What cannot be read is passed over: it is not removed but set aside when somebody reads it.
-    private static TaskRecord? ReadEnded(WriteSession session, TaskId id)
+    private static (TaskRecord? Record, long? Number) Read(WriteSession session, TaskId id)
     {
         using var row = session.Prepare(TaskRow.Select + "WHERE t.id = ?").With(id.ToString());
-        return row.Step() && TaskRow.TryRead(row, out var record, out _) && record.State.IsTerminal() ? record : null;
+        if (!row.Step()) return (null, null);
+        return TaskRow.TryRead(row, out var record, out _) ? (record, record.Number) : (null, row.Number(0));
     }
 }

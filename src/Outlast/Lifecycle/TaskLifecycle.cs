@@ -260,14 +260,20 @@ internal static class TaskLifecycle
     {
         State = end.State,
         End = end,
-        // The clock may have been set back meanwhile; nothing ends before it started.
-        EndedAt = at < over.StartedAt ? over.StartedAt : at,
+        EndedAt = NotBeforeItsStart(over, at),
         Outcome = null,
         OpenChildren = 0,
         FirstInLine = false,
         NotBefore = null,
         Resumes = false,
     }, EndFields(end).As(TaskEventType.Settled, at));
+
+    /// <summary>A clock that was set back must not make an end before its start, which no store accepts.</summary>
+    private static DateTimeOffset NotBeforeItsStart(TaskRecord record, DateTimeOffset at)
+    {
+        var start = record.StartedAt > record.CreatedAt ? record.StartedAt.Value : record.CreatedAt;
+        return at < start ? start : at;
+    }
 
     private static (TaskRecord Queued, TaskEventDraft Draft)? RunAgain(TaskRecord over, TaskEnd end, DateTimeOffset at)
     {

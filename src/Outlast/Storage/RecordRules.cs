@@ -34,7 +34,6 @@ public static class RecordRules
     {
         if (process.Argv.IsDefaultOrEmpty) return ("spec.process.argv", "needs at least a program");
         if (process.Argv.Contains(null!)) return ("spec.process.argv", "contains null");
-        if (process.Argv[0].Length == 0) return ("spec.process.argv", "names no program");
         if (!Path.IsPathFullyQualified(process.Cwd)) return ("spec.process.cwd", "is not absolute");
         if (process.OutputCap < 0) return ("spec.process.outputCap", "is negative");
         if (FindNull(process.Environment) is { } name) return ($"spec.process.environment.{name}", "is null");
@@ -57,6 +56,7 @@ public static class RecordRules
         if (record.CreatedAt < DateTimeOffset.UnixEpoch) return ("createdAt", "is before 1970");
         if (record.StartedAt < DateTimeOffset.UnixEpoch) return ("startedAt", "is before 1970");
         if (record.EndedAt < DateTimeOffset.UnixEpoch) return ("endedAt", "is before 1970");
+        if (record.EndedAt < record.CreatedAt) return ("endedAt", "is before createdAt");
         if (record.EndedAt < record.StartedAt) return ("endedAt", "is before startedAt");
         return null;
     }
@@ -80,6 +80,7 @@ public static class RecordRules
         if (!ended && record.End is not null) return ("end", $"is set in state {record.State}");
         if (ended && record.End!.State != record.State) return ("end.state", $"is {record.End.State} in state {record.State}");
         if (record.Claim is not null && (ended || record.State == TaskState.Queued)) return ("claim", $"is set in state {record.State}");
+        // What never ran may be stopping: it awaits its children.
         if (record.State is TaskState.Running or TaskState.Waiting && record.Attempt == 0) return ("attempt", $"is 0 in state {record.State}");
         if (record.State == TaskState.Running && record.Claim is null && record.Outcome is null) return ("claim", "is missing in state Running");
         if (record.State == TaskState.Stopping && record.Stop is null) return ("stop", "is missing in state Stopping");
