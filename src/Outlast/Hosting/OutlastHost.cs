@@ -34,7 +34,7 @@ internal sealed class OutlastHost(
         identity.Open(opening.Epoch);
         feed.Changed += dispatcher.Look;
         feed.Changed += stopper.Look;
-        feed.Changed += LogEnd;
+        feed.Ended += LogEnd;
         executor.Open(_letGo.Token);
         stopper.Open(_letGo.Token);
         _facts = new HostFacts(ProgramVersion, identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
@@ -77,10 +77,7 @@ internal sealed class OutlastHost(
             .Add("host", JsonSerializer.SerializeToElement(identity.Id.Value, HostJson.Default.String))
             .Add("running", JsonSerializer.SerializeToElement(attempts.Count, HostJson.Default.Int32))), CancellationToken.None);
 
-    private void LogEnd(TaskRecord record)
-    {
-        if (record is { State: var state, End: { } end, Annotations.Length: 0 } && state.IsTerminal()) log.TaskEnded(record.Number, record.Id, state, end.Cause, end.Reason);
-    }
+    private void LogEnd(TaskRecord record) => log.TaskEnded(record.Number, record.Id, record.State, record.End!.Cause, record.End.Reason);
 
     private void LogLoop(Task loop) => log.LoopFailed(loop.Exception!.GetBaseException());
 

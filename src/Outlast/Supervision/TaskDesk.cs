@@ -9,6 +9,7 @@ namespace Outlast.Supervision;
 internal sealed class TaskDesk(
     ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, TimeProvider time) : ITaskClient
 {
+    private const string OutputFile = "output.log", ErrorFile = "error.log";
     private volatile bool _closed;
 
     /// <summary>Takes no new work from now on.</summary>
@@ -107,8 +108,7 @@ internal sealed class TaskDesk(
     public async Task<OutputLocation> LocateOutputAsync(TaskId id, bool errorStream, CancellationToken cancel = default)
     {
         var record = await ledger.ReadAsync(id, cancel);
-        var name = errorStream ? "error.log" : "output.log";
-        return new(Path.Combine(runners.Folder.Attempt(id, Math.Max(1, record.Attempt)), name), record);
+        return new(Path.Combine(runners.Folder.Attempt(id, Math.Max(1, record.Attempt)), errorStream ? ErrorFile : OutputFile), record);
     }
 
     /// <summary>The limit as it shall be, measured from where the clock started.</summary>
@@ -129,11 +129,13 @@ internal sealed class TaskDesk(
         if (record.State.IsTerminal()) return snapshot;
         if (record.State == TaskState.Queued) return snapshot with { Queue = dispatcher.PlaceOf(record.Id) };
         if (record.Attempt > 0 && runners.Has(record.Spec.Kind)) snapshot = snapshot with { Output = runners.For(record.Spec.Kind).MeasureOutput(executor.ContextOf(record)) };
-        if (attempts.Find(record.Id)?.Clock is { } clock)
-        {
-            // The watchdog looks now and then; a log that has just grown is activity all the same.
-            snapshot = snapshot with { LastActivityAt = clock.LastActivityAt, Idle = clock.Idle };
-        }
-        return snapshot;
+        if (attempts.Find(record.Id) is not { } live) return snapshot;
+        // The watchdog looks now and then; a log that has grown since is activity all the same.
+        DateTimeOffset?[] signs = [live.Clock.LastActivityAt, ChangedAt(live, OutputFile), ChangedAt(live, ErrorFile)];
+        var seen = signs.Max()!.Value;
+        return snapshot with { LastActivityAt = seen, Idle = time.GetUtcNow() - seen };
     }
+
+    private static DateTimeOffset? ChangedAt(LiveAttempt live, string log) =>
+        new FileInfo(Path.Combine(live.Context.Folder, log)) is { Exists: true } file ? file.LastWriteTimeUtc : null;
 }

@@ -15,6 +15,9 @@ internal sealed class TaskFeed
     /// <summary>Told of every committed record, in the order of its versions for one task as far as one writer made them. Must not block.</summary>
     public event Action<TaskRecord>? Changed;
 
+    /// <summary>Told once of every task that ends while this host lives. Must not block.</summary>
+    public event Action<TaskRecord>? Ended;
+
     /// <summary>How many tasks somebody waits for; 0 when nobody waits.</summary>
     public int Waiting => _waiters.Count;
 
@@ -24,7 +27,9 @@ internal sealed class TaskFeed
         foreach (var record in committed.Records)
         {
             Changed?.Invoke(record);
-            if (record.State.IsTerminal() && _waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult();
+            if (!record.State.IsTerminal()) continue;
+            if (committed.Events.Any(e => e.Type == TaskEventType.Settled && e.Task == record.Id)) Ended?.Invoke(record);
+            if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult();
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
     }
