@@ -1,0 +1,12 @@
+using Outlast.Cli.Calling;
+using Outlast.Cli.Rendering;
+using Outlast.Cli.Serving;
+
+namespace Outlast.Cli;
+
+/// <summary>What every verb works with.</summary>
+internal sealed record CommandContext(Caller Caller, Terminal Terminal, HostDoor Door, TimeProvider Time)
+{
+    /// <summary>A command of ours, as it works when typed here.</summary>
+    public string Command(string rest) => $"{Caller.Program} {rest}";
+}

@@ -1,0 +1,142 @@
+using System.Runtime.InteropServices;
+
+namespace Outlast.Cli;
+
+/// <summary>The system calls that .NET has no way to, or one that changes their meaning.</summary>
+internal static partial class LibC
+{
+    public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, ENOENT = 2, EPIPE = 32;
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_APPEND = 0x400, O_NONBLOCK = 0x800;
+    public const short POLLIN = 1, POLLOUT = 4;
+    private const int O_CREAT = 0x40, O_CLOEXEC = 0x80000, F_GETFL = 3, F_SETFL = 4, LOCK_EX = 2, LOCK_NB = 4, WNOHANG = 1;
+    private const nuint TIOCGWINSZ = 0x5413;
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint write(int fd, ref readonly byte buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint read(int fd, ref byte buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int isatty(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int poll(ref PollFd fds, nuint count, int timeout);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int fd, int command, int argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(int fd, nuint request, out WindowSize size);
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+
+    [LibraryImport("libc")]
+    private static partial uint umask(uint mask);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int flock(int fd, int operation);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ftruncate(int fd, nint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int dup2(int source, int target);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int waitpid(int pid, out int status, int options);
+
+    public static bool IsTerminal(int fd) => isatty(fd) == 1;
+
+    public static uint UserId => geteuid();
+
+    /// <summary>The columns of a terminal; 0 if it does not say.</summary>
+    public static int Columns(int fd) => ioctl(fd, TIOCGWINSZ, out var size) == 0 ? size.Columns : 0;
+
+    public static int Open(string path, int flags) => open(path, flags | O_CLOEXEC);
+
+    /// <summary>Opens for writing, and makes the file for its owner alone where it is not there.</summary>
+    public static int Create(string path, int flags) => open(path, flags | O_CREAT | O_CLOEXEC, 0x180); // 0600
+
+    public static bool TryLock(int fd) => flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+    public static void Truncate(int fd) => ftruncate(fd, 0);
+
+    public static void Replace(int descriptor, int by) => dup2(by, descriptor);
+
+    /// <summary>Sets the file mode mask, and returns the one before.</summary>
+    public static int SetUmask(int mask) => (int)umask((uint)mask);
+
+    /// <summary>The exit code of a child of ours once it has ended; 128 + n for signal n.</summary>
+    public static int? ExitCodeOf(int child)
+    {
+        if (waitpid(child, out var status, WNOHANG) <= 0) return null;
+        return (status & 0x7f) == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f);
+    }
+
+    public static void Close(int fd) => close(fd);
+
+    public static void SetBlocking(int fd) => fcntl(fd, F_SETFL, fcntl(fd, F_GETFL, 0) & ~O_NONBLOCK);
+
+    /// <summary>The number of bytes read, 0 at the end, or minus the error.</summary>
+    public static int Read(int fd, Span<byte> buffer)
+    {
+        while (true)
+        {
+            var count = (int)read(fd, ref MemoryMarshal.GetReference(buffer), (nuint)buffer.Length);
+            if (count >= 0) return count;
+            var error = Marshal.GetLastPInvokeError();
+            if (error == EAGAIN) Await(fd, POLLIN, Timeout.Infinite);
+            else if (error != EINTR) return -error;
+        }
+    }
+
+    /// <summary>Writes all of it. 0, or the error that a shorter write met.</summary>
+    public static int WriteAll(int fd, ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            var count = (int)write(fd, in MemoryMarshal.GetReference(bytes), (nuint)bytes.Length);
+            if (count >= 0)
+            {
+                bytes = bytes[count..];
+                continue;
+            }
+            var error = Marshal.GetLastPInvokeError();
+            if (error == EAGAIN) Await(fd, POLLOUT, Timeout.Infinite);
+            else if (error != EINTR) return error;
+        }
+        return 0;
+    }
+
+    /// <summary>Waits until the descriptor is ready. False: the time is over.</summary>
+    public static bool Await(int fd, short events, int milliseconds)
+    {
+        var one = new PollFd { Fd = fd, Events = events };
+        return poll(ref one, 1, milliseconds) > 0;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollFd
+    {
+        public int Fd;
+        public short Events;
+        public short Happened;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WindowSize
+    {
+        public ushort Rows, Columns, Width, Height;
+    }
+}

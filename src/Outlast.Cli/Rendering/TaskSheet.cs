@@ -1,0 +1,141 @@
+using Outlast.Client;
+
+namespace Outlast.Cli.Rendering;
+
+/// <summary>Everything about one task, for reading.</summary>
+internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Func<string, string> command)
+{
+    private const int Margin = 12;
+    private readonly List<string> _lines = [];
+
+    public IReadOnlyList<string> Lines()
+    {
+        Head();
+        Origin();
+        Times();
+        Ending();
+        Stopping();
+        Limits();
+        Printed();
+        Notes();
+        FollowUps();
+        return _lines;
+    }
+
+    private void Head()
+    {
+        _lines.Add($"{Bold(Words.Invariant($"Task {task.Number}"))}  {Bold(Safe(task.Name))}  {Colour(Words.State(task))}");
+        Field("id", task.Id);
+    }
+
+    private void Origin()
+    {
+        Field(task.Spec.Process is null ? task.Kind : "command", Words.Command(task));
+        if (task.Spec.Process is { } process)
+        {
+            Field("folder", process.Cwd);
+            if (process.Stdin.Kind != "none") Field("input", process.Stdin.Kind == "text" ? "a text" : "the caller's");
+        }
+        if (task.Session is { } session) Field("session", session);
+        if (task.Labels is { Count: > 0 } labels) Field("labels", string.Join(", ", labels.Select(l => $"{l.Key}={l.Value}")));
+        if (task.Parent is { } parent) Field("parent", task.Root == parent ? parent : $"{parent}, root {task.Root}");
+    }
+
+    private void Times()
+    {
+        Field("submitted", When(task.CreatedAt));
+        if (task.Queue is { } queue) Field("waits for", Words.Invariant($"{queue.WaitsFor}; place {queue.Position} in the queue"));
+        if (task.StartedAt is { } started) Field("started", $"{When(started)}{Tries()}");
+        if (task.EndedAt is { } ended) Field("ended", $"{When(ended)}{(task.StartedAt is { } start ? $", after {Words.Length(ended - start)}" : "")}");
+        if (task is { HasEnded: false, Process: { } process })
+            Field("process", Words.Invariant($"{process.CommandPid ?? process.Pid}{(process.CommandPid is null ? "" : $" (in the session of {process.Pid})")}"));
+        if (task.Progress is { } progress) Field("progress", $"{(progress.Fraction is { } done ? Words.Invariant($"{done * 100:0} % ") : "")}{progress.Text}".TrimEnd());
+        if (task.IdleMs is > 1000 and var idle) Field("silent for", Words.Length(idle));
+    }
+
+    private string Tries() => Words.Invariant($", attempt {task.Attempt}{(task.Adoptions > 0 ? $", adoptions {task.Adoptions}: a later host took it over" : "")}");
+
+    private void Ending()
+    {
+        if (task.End is not { } end) return;
+        Field("why", $"{end.Reason ?? Words.State(task)} (cause {end.Cause})");
+        if (end.Actor is { } actor) Field("by", Words.Actor(actor));
+        if (end.Measured is { Count: > 0 } measured) Field("measured", string.Join(", ", measured.Select(m => Words.Measured(m.Key, m.Value))));
+        if (end.ExitCode is { } code) Field("exit code", Words.Invariant($"{code}{(end.Signal is { } signal ? $" (killed by {signal})" : "")}"));
+        if (end.Error is { } error) Field("error", $"{error.Type}: {error.Message}");
+        if (end.Resources is { } used)
+            Field("used", $"{Words.Length(used.WallMs)}{(used.CpuMs is { } cpu ? $", CPU {Words.Length(cpu)}" : "")}{(used.PeakBytes is { } peak ? $", memory up to {Words.Bytes(peak)}" : "")}");
+        Fields("evidence", end.Evidence);
+        Fields("left behind", end.Leftovers.Select(Process));
+    }
+
+    private void Stopping()
+    {
+        if (task.Stop is not { } stop) return;
+        Field(task.HasEnded ? "stop asked" : "stopping", $"{When(stop.RequestedAt)} by {Words.Actor(stop.Actor)}, cause {stop.Cause}{(stop.Reason is { } reason ? $": {reason}" : "")}");
+        if (!task.HasEnded && stop.Measured is { Count: > 0 } measured) Field("measured", string.Join(", ", measured.Select(m => Words.Measured(m.Key, m.Value))));
+        if (task.Survivors is { } survivors && !task.HasEnded) Fields("still alive", survivors.Select(Process));
+    }
+
+    private void Limits()
+    {
+        List<string> limits = [];
+        if (task.Limits?.TimeoutMs is { } timeout) limits.Add($"{Words.Length(timeout)} in all");
+        if (task.Limits?.IdleTimeoutMs is { } idle) limits.Add($"{Words.Length(idle)} of silence");
+        if (task.Spec.Process?.OutputCap is { } cap) limits.Add($"{Words.Bytes(cap)} of output");
+        if (limits.Count > 0) Field("limits", string.Join(", ", limits));
+    }
+
+    private void Printed()
+    {
+        var output = task.Output;
+        var facts = Words.Bytes(output.Bytes);
+        if (output.ErrorBytes > 0) facts += $", {Words.Bytes(output.ErrorBytes)} on standard error";
+        if (output.DroppedBytes > 0) facts += $", {Words.Bytes(output.DroppedBytes)} dropped";
+        if (output.LostBytes > 0) facts += $", up to {Words.Bytes(output.LostBytes)} damaged or lost";
+        if (output.RemovedAt is { } removed) facts += $", removed {When(removed)}";
+        Field("output", facts);
+    }
+
+    private void Notes() => Fields("notes", task.Annotations.Select(a => $"{Words.At(a.At, now)}  {a.Text}"));
+
+    private void FollowUps()
+    {
+        _lines.Add("");
+        if (task.HasEnded)
+        {
+            if (task.Output is { RemovedAt: null } and not { Bytes: 0, ErrorBytes: 0 }) FollowUp("logs", "what it printed");
+            FollowUp("events", "what happened, in order");
+            return;
+        }
+        FollowUp("logs -f", "follow what it prints");
+        FollowUp("wait", "wait for its end");
+        if (task.Stop is null) FollowUp("stop", "ask it to stop");
+        else FollowUp("stop --now", "stop it without grace");
+    }
+
+    private void FollowUp(string verb, string purpose) => _lines.Add($"  {command(Words.Invariant($"{verb} {task.Number}"))}{new string(' ', Math.Max(1, 12 - verb.Length))}{Dim("# " + purpose)}");
+
+    private void Field(string name, string value) => _lines.Add($"  {Dim(name.PadRight(Margin))}{Safe(value)}");
+
+    private void Fields(string name, IEnumerable<string> values)
+    {
+        foreach (var value in values)
+        {
+            Field(name, value);
+            name = "";
+        }
+    }
+
+    private static string Process(SurvivorView process) => Words.Invariant($"{process.Pid}  {process.Command}");
+
+    private string When(DateTimeOffset at) => $"{Words.At(at, now)} ({Words.Ago(at, now)} ago)";
+
+    private static string Safe(string text) => ControlSequences.Escape(text);
+
+    private string Bold(string text) => ink ? Ink.Bold(text) : text;
+
+    private string Dim(string text) => ink ? Ink.Dim(text) : text;
+
+    private string Colour(string text) => ink ? Ink.OfState(task.State, text) : text;
+}

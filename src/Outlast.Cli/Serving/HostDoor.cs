@@ -1,0 +1,82 @@
+using System.Net.Sockets;
+using Outlast.Cli.Calling;
+using Outlast.Cli.Rendering;
+using Outlast.Client;
+
+namespace Outlast.Cli.Serving;
+
+/// <summary>The way to the host of this user's data folder; starts one where none runs.</summary>
+internal sealed class HostDoor
+{
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), Pause = TimeSpan.FromMilliseconds(10);
+    private readonly DataFolder _folder;
+    private readonly Caller _caller;
+    private readonly Terminal _terminal;
+    private readonly TimeProvider _time;
+    private readonly HostStarter _starter;
+
+    public HostDoor(Caller caller, Terminal terminal, TimeProvider time)
+    {
+        _folder = DataFolder.Of(caller.Variable);
+        _caller = caller;
+        _terminal = terminal;
+        _time = time;
+        _starter = new(_folder, caller, time);
+    }
+
+    public string Folder => _folder.Path;
+
+    public string LogFile => HostLog.FileOf(_folder);
+
+    /// <summary>A client that starts the host where none runs, and again if it dies.</summary>
+    public OutlastHttpClient Open()
+    {
+        var host = HostAddress.ReadHostFile(_folder.Path);
+        WarnIfOther(host);
+        return new(HostAddress.OfSocket(host?.Socket ?? _folder.HostSocket), new() { RetryFor = RetryFor, HostAway = StartAsync, Via = "cli", Time = _time });
+    }
+
+    /// <summary>A client of the host that runs; none if none does.</summary>
+    public OutlastHttpClient? OpenIfRunning()
+    {
+        if (HostAddress.ReadHostFile(_folder.Path) is not { } host || !Answers(host.Socket)) return null;
+        WarnIfOther(host);
+        return new(HostAddress.OfSocket(host.Socket), new() { Via = "cli", Time = _time });
+    }
+
+    /// <summary>Waits until whoever has the lock now has gone.</summary>
+    public async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
+    {
+        var start = _time.GetTimestamp();
+        while (holder is { IsAlive: true })
+        {
+            if (_time.GetElapsedTime(start) > GoneWithin) throw new CommandException($"the host (pid {holder.Pid}) was asked to go and is still there after {Words.Length(GoneWithin)}; see {Words.Quote(LogFile)}", ExitCodes.Fault);
+            await Task.Delay(Pause, _time, cancel);
+        }
+    }
+
+    public HostLockHolder? Holder() => HostLockHolder.Read(_folder);
+
+    /// <summary>Whether somebody listens at a socket.</summary>
+    internal static bool Answers(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<HostAddress?> StartAsync(CancellationToken cancel) => HostAddress.OfSocket(await _starter.StartAsync(cancel));
+
+    private void WarnIfOther(HostFile? host)
+    {
+        if (host is null || host.Version == ProgramVersion.Text || Holder() is not { IsAlive: true }) return;
+        if (ProgramVersion.Warning(host.Version, $"{_caller.Program} shutdown") is { } warning) _terminal.Say(warning);
+    }
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using Outlast.Cli.Calling;
+using Outlast.Client;
+
+namespace Outlast.Cli.Verbs;
+
+/// <summary>The options of <c>run</c>, and the request that they and the caller make.</summary>
+internal sealed class RunOptions
+{
+    private readonly Option<string?> _name = Text("--name", "A short name; otherwise the program's", "NAME");
+    private readonly Option<string?> _session = Text("--session", "The conversation or client that it belongs to", "S");
+    private readonly Option<string[]> _labels = new("--label") { Description = "A mark to find it by; several times", HelpName = "K=V" };
+    private readonly Option<string?> _folder = Text("--cwd", "The folder it starts in; otherwise this one", "DIR");
+    private readonly Option<string[]> _environment = new("--env") { Description = "A variable, added to this environment; several times", HelpName = "K=V" };
+    private readonly Option<string?> _stdin = Text("--stdin", "What it reads: none (default), - for what is piped in here, or a text", "none|-|TEXT");
+    private readonly Option<string?> _stderr = Word("--stderr", "One log in order (merge), or one of its own (separate); default: merge with -d or where both lead to the same place here", "merge", "separate");
+    private readonly Option<string?> _outputVia = Word("--output-via", "Who writes the log: a keeper between (pipe, default), or the command itself (file)", "pipe", "file");
+    private readonly Option<string?> _leftovers = Word("--leftovers", "What becomes of processes that it leaves behind", "keep");
+    private readonly Option<string?> _timeout = Text("--timeout", "The limit on its whole time", "D");
+    private readonly Option<string?> _idleTimeout = Text("--idle-timeout", "The limit on its silence", "D");
+    private readonly Option<string?> _idleWarning = Text("--idle-warning", "Warn after so much silence", "D");
+    private readonly Option<string?> _stopSignal = Text("--stop-signal", "The signal that asks it to stop; otherwise TERM", "SIG");
+    private readonly Option<string?> _stopGrace = Text("--stop-grace", "How long a stop waits before it kills; otherwise 10s", "D");
+    private readonly Option<string?> _outputCap = Text("--output-cap", "The most that it may print, for example 10MiB", "SIZE");
+    private readonly Option<string?> _outputPolicy = Word("--output-policy", "What happens at the cap", "stop");
+    private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
+    private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
+
+    public Option<bool> Detach { get; } = new("--detach", "-d") { Description = "Only start it, and print its id" };
+    public Option<string?> Parent { get; } = Text("--parent", "The task it belongs to; inside a task otherwise that one", "ID|none");
+    public Option<string?> IdempotencyKey { get; } = Text("--idempotency-key", "The same key and command again gives the same task", "K");
+
+    public IEnumerable<Option> All =>
+    [
+        Detach, _name, _session, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
+        _leftovers, _refuseWhenFull, _repeatable, IdempotencyKey,
+    ];
+
+    public SubmitRequest ToRequest(ParseResult parsed, Caller caller, IReadOnlyList<string> argv)
+    {
+        var detach = parsed.GetValue(Detach);
+        var labels = Verb.Pairs("--label", parsed.GetValue(_labels) ?? []);
+        var environment = new Dictionary<string, string>(caller.Environment);
+        foreach (var (name, value) in Verb.Pairs("--env", parsed.GetValue(_environment) ?? [])) environment[name] = value;
+        return new()
+        {
+            Name = parsed.GetValue(_name),
+            Session = parsed.GetValue(_session),
+            Labels = labels.Count > 0 ? labels : null,
+            Timeout = parsed.GetValue(_timeout),
+            IdleTimeout = parsed.GetValue(_idleTimeout),
+            IdleWarning = parsed.GetValue(_idleWarning),
+            StopGrace = parsed.GetValue(_stopGrace),
+            Repeatable = parsed.GetValue(_repeatable) ? true : null,
+            WhenFull = parsed.GetValue(_refuseWhenFull) ? "refuse" : null,
+            Process = new()
+            {
+                Argv = argv,
+                Cwd = Path.GetFullPath(parsed.GetValue(_folder) ?? ".", caller.Folder),
+                EnvExact = environment,
+                Stdin = Stdin(parsed.GetValue(_stdin), detach),
+                Stderr = parsed.GetValue(_stderr) ?? (detach || Caller.SameTarget(1, 2) ? "merge" : "separate"),
+                OutputVia = parsed.GetValue(_outputVia),
+                OutputCap = parsed.GetValue(_outputCap),
+                OutputPolicy = parsed.GetValue(_outputPolicy),
+                Leftovers = parsed.GetValue(_leftovers),
+                StopSignal = parsed.GetValue(_stopSignal),
+                Umask = Caller.Umask,
+                OpenFiles = caller.OpenFiles,
+            },
+        };
+    }
+
+    private static StdinView Stdin(string? text, bool detach) => text switch
+    {
+        null or "none" => StdinView.None,
+        "-" when detach => throw CommandException.Usage("--stdin - needs this program to stay: leave out -d, or give the text itself"),
+        "-" => StdinView.Fifo,
+        "open" => throw CommandException.Usage("--stdin 'open' is not there; use none, -, or a text"),
+        _ => StdinView.Of(text),
+    };
+
+    private static Option<string?> Text(string name, string description, string value) => new(name) { Description = description, HelpName = value };
+
+    private static Option<string?> Word(string name, string description, params string[] words)
+    {
+        var option = Text(name, description, string.Join('|', words));
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !words.Contains(token.Value)) result.AddError($"{name} '{token.Value}' is not there; use {string.Join(" or ", words)}");
+        });
+        return option;
+    }
+}
