@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Outlast.Hosting;
 using Outlast.Storage;
 
 namespace Outlast.Sqlite;
@@ -9,10 +8,6 @@ namespace Outlast.Sqlite;
 public static class OutlastSqliteExtensions
 {
     /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of the host's folder.</summary>
-    public static OutlastBuilder UseSqlite(this OutlastBuilder builder, SqliteStoreOptions? options = null)
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.Replace(ServiceDescriptor.Singleton<ITaskStore>(provider => new SqliteTaskStore(builder.Folder, options ?? new(), provider.GetRequiredService<TimeProvider>())));
-        return builder;
-    }
+    public static IServiceCollection UseSqlite(this IServiceCollection services, SqliteStoreOptions? options = null) => services.Replace(ServiceDescriptor.Singleton<ITaskStore>(
+        provider => new SqliteTaskStore(provider.GetRequiredService<DataFolder>(), options ?? new(), provider.GetRequiredService<TimeProvider>())));
 }

@@ -59,7 +59,7 @@ public sealed class SqliteTaskStore : ITaskStore
     public async Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default)
     {
         var found = await Readers.ReadAsync(database => TaskReader.Find(database, id), cancel).ConfigureAwait(false);
-        if (found.Unreadable is { } number) await QuarantineAsync(number).ConfigureAwait(false);
+        if (found.Unreadable is { } number) await QuarantineAsync([number]).ConfigureAwait(false);
         return found.Record;
     }
 
@@ -78,7 +78,7 @@ public sealed class SqliteTaskStore : ITaskStore
     {
         ArgumentNullException.ThrowIfNull(query);
         var found = await Readers.ReadAsync(database => TaskReader.List(database, query), cancel).ConfigureAwait(false);
-        foreach (var number in found.Unreadable) await QuarantineAsync(number).ConfigureAwait(false);
+        await QuarantineAsync(found.Unreadable).ConfigureAwait(false);
         return found.Records;
     }
 
@@ -107,7 +107,7 @@ public sealed class SqliteTaskStore : ITaskStore
     {
         cancel.ThrowIfCancellationRequested();
         var (made, unreadable) = await Writer.WriteAsync(new RemoveWrite(ids, at, reason)).ConfigureAwait(false);
-        foreach (var number in unreadable) await QuarantineAsync(number).ConfigureAwait(false);
+        await QuarantineAsync(unreadable).ConfigureAwait(false);
         return made;
     }
 
@@ -184,12 +184,8 @@ public sealed class SqliteTaskStore : ITaskStore
         return epoch;
     }
 
-    private async Task<int> QuarantineOpenAsync(CancellationToken cancel)
-    {
-        var unreadable = await Readers.ReadAsync(TaskReader.FindUnreadableOpen, cancel).ConfigureAwait(false);
-        foreach (var number in unreadable) await QuarantineAsync(number).ConfigureAwait(false);
-        return unreadable.Length;
-    }
+    private async Task<int> QuarantineOpenAsync(CancellationToken cancel) =>
+        await QuarantineAsync(await Readers.ReadAsync(TaskReader.FindUnreadableOpen, cancel).ConfigureAwait(false)).ConfigureAwait(false);
 
-    private Task<bool> QuarantineAsync(long number) => Writer.WriteAsync(new QuarantineWrite(number, _folder, _time));
+    private Task<int> QuarantineAsync(ImmutableArray<long> numbers) => numbers.IsEmpty ? Task.FromResult(0) : Writer.WriteAsync(new QuarantineWrite(numbers, _folder, _time));
 }

@@ -106,6 +106,13 @@ internal sealed class WriteSession(Database database, long epoch)
         if (countedAs is { } state) _countChanges[(int)state]--;
     }
 
+    /// <summary>Counts anew what is in the table now, this transaction's own changes included.</summary>
+    public void Recount()
+    {
+        database.Prepare("WITH now AS (SELECT state, count(*) AS n FROM tasks GROUP BY state) UPDATE counts SET tasks = coalesce((SELECT n FROM now WHERE now.state = counts.state), 0)").Run();
+        Array.Clear(_countChanges);
+    }
+
     /// <summary>Any statement, for the rarer writes.</summary>
     public Statement Prepare(string sql) => database.Prepare(sql);
 
