@@ -86,7 +86,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         builder.Services.AddSingleton(context.Time);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = FarewellBound);
         builder.Services.AddOutlast(folder, settings);
-        builder.Services.UseSqlite();
+        builder.Services.UseSqlite(folder);
         builder.Services.AddProcessRunner(new() { Data = folder, Umask = umask, OpenFiles = context.Caller.OpenFiles });
         return builder.Build();
     }
