@@ -108,13 +108,12 @@ internal static class TaskLifecycle
     {
         if (record.State is not (TaskState.Running or TaskState.Stopping) || record.Claim is null) return Refuse(RefusalReason.WrongState);
         // The record may know the wrapper's process already: the proof is the attempt's lock, which says that the wrapper is gone and never began.
-        var uncounted = record.Resumes ? record : record with { Attempt = record.Attempt - 1, StartedAt = record.Attempt == 1 ? null : record.StartedAt };
+        var uncounted = record.Resumes ? record : record with { Attempt = record.Attempt - 1, StartedAt = record.Attempt == 1 ? null : record.StartedAt, Process = null };
         if (record.State == TaskState.Stopping) return Over(uncounted, Broken(EndCause.NeverStarted, t.Evidence), t.At, before: record);
         return Change(record, Noted(uncounted, $"attempt {record.Attempt} never started: {t.Evidence}", t.At) with
         {
             State = TaskState.Queued,
             Claim = null,
-            Process = null,
             FirstInLine = true,
             NotBefore = t.NotBefore,
         }, Requeued("never_started").With("evidence", Given(t.Evidence)).With("notBefore", t.NotBefore).As(TaskEventType.Requeued, t.At));
