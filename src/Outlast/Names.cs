@@ -7,7 +7,7 @@ namespace Outlast;
 /// <summary>How the values of the vocabulary are written in JSON, in the store and in texts: <c>timed_out</c>, <c>host_lost</c>, <c>task.stop_requested</c>, <c>host.started</c>.</summary>
 public static class Names
 {
-    /// <summary>The name of a value: its snake_case; an event's with <c>task.</c> or <c>host.</c> in front.</summary>
+    /// <summary>The name of a value: its snake_case, but for two words of the contract; an event's with <c>task.</c> or <c>host.</c> in front.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not one of the vocabulary.</exception>
     public static string Of<T>(T value) where T : struct, Enum =>
         Table<T>.ToName.TryGetValue(value, out var name) ? name : throw new ArgumentOutOfRangeException(nameof(value), value, $"No {typeof(T).Name} has this value.");

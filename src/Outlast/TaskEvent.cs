@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Outlast;
 
-/// <summary>What can happen to a task or a host. In JSON <c>task.</c> or <c>host.</c> and the name in snake_case.</summary>
+/// <summary>What can happen to a task or a host. <see cref="Names"/> says how each is written: <c>task.started</c>, <c>host.started</c>.</summary>
 public enum TaskEventType
 {
     /// <summary>It was accepted.</summary>
@@ -28,9 +28,9 @@ public enum TaskEventType
     StopRequested,
     /// <summary>The rest of the grace is skipped.</summary>
     StoppingNow,
-    /// <summary>Its own work is over; its children are awaited.</summary>
+    /// <summary>Its own work is over; its children are awaited. Written <c>task.settled</c>.</summary>
     Finishing,
-    /// <summary>It ended. Exactly one a task.</summary>
+    /// <summary>It ended. Exactly one a task. Written <c>task.ended</c>.</summary>
     Settled,
     /// <summary>A fact was noted beside the main story.</summary>
     Annotated,
