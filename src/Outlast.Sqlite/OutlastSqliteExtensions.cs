@@ -7,7 +7,7 @@ namespace Outlast.Sqlite;
 /// <summary>Adds the SQLite store to a host.</summary>
 public static class OutlastSqliteExtensions
 {
-    /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of that folder.</summary>
-    public static IServiceCollection UseSqlite(this IServiceCollection services, DataFolder folder, SqliteStoreOptions? options = null) =>
-        services.Replace(ServiceDescriptor.Singleton<ITaskStore>(provider => new SqliteTaskStore(folder, options ?? new(), provider.GetRequiredService<TimeProvider>())));
+    /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of the host's folder.</summary>
+    public static IServiceCollection UseSqlite(this IServiceCollection services, SqliteStoreOptions? options = null) => services.Replace(ServiceDescriptor.Singleton<ITaskStore>(
+        provider => new SqliteTaskStore(provider.GetRequiredService<DataFolder>(), options ?? new(), provider.GetRequiredService<TimeProvider>())));
 }
