@@ -8,6 +8,12 @@ namespace Outlast.Sqlite;
 public static class OutlastSqliteExtensions
 {
     /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of the host's folder.</summary>
-    public static IServiceCollection UseSqlite(this IServiceCollection services, SqliteStoreOptions? options = null) => services.Replace(ServiceDescriptor.Singleton<ITaskStore>(
-        provider => new SqliteTaskStore(provider.GetRequiredService<DataFolder>(), options ?? new(), provider.GetRequiredService<TimeProvider>())));
+    public static IServiceCollection UseSqlite(this IServiceCollection services, SqliteStoreOptions? options = null) =>
+        services.UseSqlite(provider => provider.GetRequiredService<DataFolder>(), options);
+
+    /// <summary>Keeps tasks in <see cref="DataFolder.Database"/> of that folder.</summary>
+    public static IServiceCollection UseSqlite(this IServiceCollection services, DataFolder folder, SqliteStoreOptions? options = null) => services.UseSqlite(_ => folder, options);
+
+    private static IServiceCollection UseSqlite(this IServiceCollection services, Func<IServiceProvider, DataFolder> folder, SqliteStoreOptions? options) => services.Replace(
+        ServiceDescriptor.Singleton<ITaskStore>(provider => new SqliteTaskStore(folder(provider), options ?? new(), provider.GetRequiredService<TimeProvider>())));
 }
