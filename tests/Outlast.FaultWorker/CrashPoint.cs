@@ -35,12 +35,12 @@ internal sealed partial record CrashPoint(string Milestone, int Time, string? Th
         var folder = DataFolder.Of(Environment.GetEnvironmentVariable).Task(task);
         var (name, complete) = then switch
         {
-            "pid" => ("pid", "end\n"),
-            "output" => ("output.log", "\n"),
-            "exit" => ("exit", "end\n"),
+            "pid" => ("pid", " end"),
+            "output" => ("output.log", ""),
+            "exit" => ("exit", " end"),
             _ => throw new FormatException($"'{then}' is no file of an attempt."),
         };
-        while (!Directory.EnumerateFiles(folder, name, SearchOption.AllDirectories).Any(file => File.ReadAllText(file).EndsWith(complete, StringComparison.Ordinal)))
+        while (!Directory.EnumerateFiles(folder, name, SearchOption.AllDirectories).Any(file => File.ReadLines(file).FirstOrDefault()?.EndsWith(complete, StringComparison.Ordinal) == true))
             Thread.Sleep(Look);
     }
 

@@ -24,10 +24,21 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     }
 
     /// <summary>Goes on with an attempt that another host started.</summary>
-    public Task AdoptAsync(TaskRecord adopted, TimeSpan idleBefore, TimeSpan enforceAfter, Action release)
+    /// <param name="adopted">Its record.</param>
+    /// <param name="ended">What tells that it has ended already, when it has: part of what its end rests on.</param>
+    /// <param name="idleBefore">How long it has been silent.</param>
+    /// <param name="enforceAfter">How long no limit is enforced.</param>
+    /// <param name="release">Gives its place back.</param>
+    public Task AdoptAsync(TaskRecord adopted, string? ended, TimeSpan idleBefore, TimeSpan enforceAfter, Action release)
     {
         var live = Announce(adopted, new AttemptClock(time, ElapsedBefore(adopted), idleBefore, enforceAfter));
-        return FollowAsync(live, () => live.Runner.AdoptAsync(live.Context, _letGo), release);
+        return FollowAsync(live, async () =>
+        {
+            // A stop that was committed after the adoption and before the announcement has found nobody to tell.
+            stopper.Look(await ledger.ReadAsync(live.Id, _letGo));
+            var outcome = await live.Runner.AdoptAsync(live.Context, _letGo);
+            return ended is null ? outcome : outcome with { Evidence = [ended, .. outcome.Evidence] };
+        }, release);
     }
 
     /// <summary>What a runner is told of an attempt.</summary>

@@ -102,7 +102,7 @@ internal sealed class Rescuer(
         if (!answer.Changed) return false;
         // Silent since its start, as far as is known here; the watchdog's first look moves that to the log's last change.
         var idle = time.GetUtcNow() - record.StartedAt!.Value;
-        _ = executor.AdoptAsync(answer.Record, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, dispatcher.Release);
+        _ = executor.AdoptAsync(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, dispatcher.Release);
         return true;
     }
 

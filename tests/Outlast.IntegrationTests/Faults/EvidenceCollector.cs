@@ -17,6 +17,9 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
     private readonly ConcurrentBag<FollowedOutput> _followed = [];
     private readonly Lock _lock = new();
 
+    /// <summary>The id that was acknowledged first.</summary>
+    public string FirstAcknowledged => File.ReadLines(_acknowledged).First().Split(' ')[0];
+
     public WitnessFile Witness { get; } = new(Path.Combine(folder, "witness"));
 
     public void Planned(PlannedTask plan) => _plans[plan.Key] = plan;

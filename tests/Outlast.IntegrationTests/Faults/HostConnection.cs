@@ -13,11 +13,11 @@ internal sealed class HostConnection : IDisposable
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(20);
     private readonly HttpClient _http;
 
-    public HostConnection(DataFolder data) => _http = new(new SocketsHttpHandler
+    public HostConnection(DataFolder data, Place? place = null) => _http = new(new SocketsHttpHandler
     {
         ConnectCallback = async (_, cancel) =>
         {
-            var file = HostFile.TryRead(data) ?? throw new SocketException((int)SocketError.ConnectionRefused);
+            var file = HostFile.TryRead(data, place ?? Place.Here) ?? throw new SocketException((int)SocketError.ConnectionRefused);
             var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             try
             {
@@ -123,7 +123,7 @@ internal sealed class HostConnection : IDisposable
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
         var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
         if (response.StatusCode == HttpStatusCode.ServiceUnavailable) throw new HttpRequestException("not ready");
-        response.EnsureSuccessStatusCode();
+        if (response.StatusCode != HttpStatusCode.OK) throw new InvalidOperationException($"{path}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancel)}");
         return await response.Content.ReadAsStreamAsync(cancel);
     }
 

@@ -9,9 +9,12 @@ internal sealed class HostProcess : IDisposable
 {
     private readonly Process _process;
 
-    private HostProcess(Process process, DataFolder data)
+    private readonly Place _place;
+
+    private HostProcess(Process process, DataFolder data, Place place)
     {
         _process = process;
+        _place = place;
         Data = data;
     }
 
@@ -27,21 +30,22 @@ internal sealed class HostProcess : IDisposable
     /// <param name="data">Its folder.</param>
     /// <param name="crashPoint">Arguments of the fault worker's <c>serve</c>; none: the product itself.</param>
     /// <param name="settings">Environment variables.</param>
-    /// <param name="inside">A command that starts it inside something, a mount namespace say.</param>
-    public static HostProcess Start(DataFolder data, string[]? crashPoint = null, IReadOnlyDictionary<string, string>? settings = null, string[]? inside = null)
+    /// <param name="place">Where.</param>
+    public static HostProcess Start(DataFolder data, string[]? crashPoint = null, IReadOnlyDictionary<string, string>? settings = null, Place? place = null)
     {
+        place ??= Place.Here;
         string[] host = crashPoint is null ? [Program("Outlast.Cli"), "serve"] : [Program("Outlast.FaultWorker"), "serve", .. crashPoint];
-        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec >>\"$0\" 2>&1 </dev/null; exec \"$@\"", LogFileOf(data), .. inside ?? [], .. host]);
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "exec >>\"$0\" 2>&1 </dev/null; exec \"$@\"", LogFileOf(data), .. place.Inside, .. host]);
         foreach (var inherited in start.Environment.Keys.Where(k => k.StartsWith("OUTLAST_", StringComparison.Ordinal)).ToArray()) start.Environment.Remove(inherited);
         start.Environment["OUTLAST_DATA"] = data.Path;
         foreach (var (name, value) in settings ?? new Dictionary<string, string>()) start.Environment[name] = value;
-        return new(Process.Start(start)!, data);
+        return new(Process.Start(start)!, data, place);
     }
 
     /// <summary>Starts the product and waits until it would accept work.</summary>
-    public static async Task<HostProcess> StartReadyAsync(DataFolder data, IReadOnlyDictionary<string, string>? settings = null)
+    public static async Task<HostProcess> StartReadyAsync(DataFolder data, IReadOnlyDictionary<string, string>? settings = null, Place? place = null)
     {
-        var host = Start(data, settings: settings);
+        var host = Start(data, settings: settings, place: place);
         await host.ReadyAsync();
         return host;
     }
@@ -74,7 +78,7 @@ internal sealed class HostProcess : IDisposable
 
     public static string LogOf(DataFolder data) => File.Exists(LogFileOf(data)) ? File.ReadAllText(LogFileOf(data)) : "";
 
-    private bool IsAnnounced => HostFile.TryRead(Data)?.Pid == Pid;
+    private bool IsAnnounced => HostFile.TryRead(Data, _place)?.Pid == Pid;
 
     private static string Program(string name) => Path.Combine(AppContext.BaseDirectory, name);
     private static string LogFileOf(DataFolder data) => data.Path + ".host.log";
@@ -83,12 +87,13 @@ internal sealed class HostProcess : IDisposable
 /// <summary>What <c>host.json</c> says.</summary>
 internal sealed record HostFile(int Pid, string Socket, string? Url)
 {
-    public static HostFile? TryRead(DataFolder data)
+    /// <summary>As this process sees it.</summary>
+    public static HostFile? TryRead(DataFolder data, Place place)
     {
         try
         {
-            var json = JsonNode.Parse(File.ReadAllText(data.HostFile))!;
-            return new((int)json["pid"]!, (string)json["socket"]!, (string?)json["url"]);
+            var json = JsonNode.Parse(File.ReadAllText(place.Root + data.HostFile))!;
+            return new((int)json["pid"]!, place.Root + (string)json["socket"]!, (string?)json["url"]);
         }
         catch (IOException) { return null; }
     }

@@ -14,9 +14,12 @@ internal sealed class WitnessFile(string path)
     /// <param name="pause">Between two portions.</param>
     /// <param name="stubborn">Whether it ignores TERM.</param>
     public ImmutableArray<string> Command(PlannedTask plan, long portion, TimeSpan pause, bool stubborn = false) =>
+        Command(plan, portion, pause > TimeSpan.Zero ? $"sleep {pause.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)}" : ":", stubborn);
+
+    /// <summary>As the other, with a shell command between two portions.</summary>
+    public ImmutableArray<string> Command(PlannedTask plan, long portion, string between, bool stubborn = false) =>
     [
-        "/bin/sh", "-c", Script, "witness", Path, Text(plan.Output.First), Text(plan.Output.Last), Text(portion),
-        pause.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture), Text(plan.ExitCode), stubborn ? "stubborn" : "polite",
+        "/bin/sh", "-c", Script, "witness", Path, Text(plan.Output.First), Text(plan.Output.Last), Text(portion), between, Text(plan.ExitCode), stubborn ? "stubborn" : "polite",
     ];
 
     public (ImmutableArray<WitnessedStart> Starts, ImmutableArray<WitnessedEnd> Ends) Read()
@@ -32,7 +35,7 @@ internal sealed class WitnessFile(string path)
     // Builtins only around the two witness lines, so that a short task stays short; each line is one write, far below the pipe buffer.
     private const string Script =
         """
-        w=$1 i=$2 last=$3 portion=$4 pause=$5 code=$6
+        w=$1 i=$2 last=$3 portion=$4 between=$5 code=$6
         [ "$7" = polite ] || trap '' TERM
         read -r stat </proc/$$/stat
         set -- ${stat##*) }
@@ -41,7 +44,7 @@ internal sealed class WitnessFile(string path)
           j=$((i + portion - 1)); [ "$j" -le "$last" ] || j=$last
           seq "$i" "$j"
           i=$((j + 1))
-          [ "$i" -gt "$last" ] || [ "$pause" = 0 ] || sleep "$pause"
+          [ "$i" -gt "$last" ] || eval "$between"
         done
         read -r up rest </proc/uptime
         printf 'end %s %s %s %s\n' "$OUTLAST_TASK_ID" "$OUTLAST_ATTEMPT" "$$" "$up" >>"$w"
