@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using System.Globalization;
+using Outlast.IntegrationTests.Faults.Checking;
+using Outlast.TestKit;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Outlast.IntegrationTests.Faults;
+
+/// <summary>The host is killed again and again while many clients work with it; afterwards the checker judges.</summary>
+/// <remarks>
+/// <c>OUTLAST_FAULT_KILLS</c> (default 300) is for quick looks while developing, <c>OUTLAST_FAULT_SEED</c> repeats what a run chose; when the kernel schedules what is not ours to choose.
+/// </remarks>
+[Collection(AloneCollection.Name)]
+public sealed class RandomKillTests(ITestOutputHelper output)
+{
+    private const int Submitters = 64;
+    private static readonly TimeSpan LatestKill = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan Calm = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(500);
+    private static readonly Dictionary<string, string> Settings = new() { ["OUTLAST_CONCURRENCY_PROCESSES"] = "24" };
+
+    [Fact]
+    public async Task Nothing_is_lost_doubled_cut_or_misreported()
+    {
+        var kills = Setting("OUTLAST_FAULT_KILLS") ?? 300;
+        var seed = Setting("OUTLAST_FAULT_SEED") ?? Random.Shared.Next();
+        output.WriteLine($"seed {seed}, {kills} kills");
+        using var scratch = new ScratchFolder();
+        var data = new DataFolder(scratch.File("data"));
+        var collector = new EvidenceCollector(data, scratch.Path);
+        using var connection = new HostConnection(data);
+        using var enough = new CancellationTokenSource();
+        using var giveUp = new CancellationTokenSource();
+
+        var clients = Enumerable.Range(0, Submitters).Select(n => new Submitter(n, seed, connection, collector).RunAsync(enough.Token, giveUp.Token)).ToArray();
+        var sampler = SampleProcessesAsync(collector, enough.Token);
+        var clock = Stopwatch.StartNew();
+        await KillAgainAndAgainAsync(data, kills, new Random(seed));
+        output.WriteLine($"{kills} kills in {clock.Elapsed.TotalSeconds:0} s");
+
+        using var host = await HostProcess.StartReadyAsync(data, Settings);
+        await enough.CancelAsync();
+        giveUp.CancelAfter(Calm);
+        try
+        {
+            await Task.WhenAll([sampler, .. clients]);
+            await NothingIsOpenAsync(connection, giveUp.Token);
+        }
+        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
+        {
+            var open = await connection.GetAsync("/v1/tasks?state=queued,running,waiting,stopping&limit=20");
+            Assert.Fail($"seed {seed}: not calm within {Calm.TotalSeconds} s: {open}");
+        }
+        await Eventually.TrueAsync(() => ProcessTable.MarkedBy(data.Path).IsEmpty, "no process of any task is left");
+        output.WriteLine($"calm after {clock.Elapsed.TotalSeconds:0} s");
+
+        var evidence = await collector.GatherAsync(connection);
+        output.WriteLine(Summary(evidence));
+        Assert.False(host.HasExited, host.Log);
+        var violations = Checker.Judge(evidence);
+        Assert.True(violations.IsEmpty, $"seed {seed}: {violations.Length} violations\n{string.Join('\n', violations.Take(50))}");
+        Assert.True(evidence.Acknowledged.Length >= Submitters, "every submitter got through");
+    }
+
+    private static async Task KillAgainAndAgainAsync(DataFolder data, int kills, Random random)
+    {
+        for (var n = 0; n < kills; n++)
+        {
+            using var host = HostProcess.Start(data, settings: Settings);
+            // Most lives are counted from when the host serves; a part from its exec, so that starting and recovering are hit too.
+            if (random.Next(4) > 0) await host.ReadyAsync();
+            await Task.Delay(LatestKill * random.NextDouble());
+            if (host.HasExited) throw new InvalidOperationException($"The host ended by itself with code {host.ExitCode}:\n{host.Log}");
+            await host.KillAsync();
+        }
+    }
+
+    private static async Task SampleProcessesAsync(EvidenceCollector collector, CancellationToken until)
+    {
+        while (!until.IsCancellationRequested)
+        {
+            await Task.Run(collector.LookAtProcesses, CancellationToken.None);
+            await Task.Delay(BetweenLooks, until).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    private static async Task NothingIsOpenAsync(HostConnection host, CancellationToken giveUp)
+    {
+        while ((await host.InsistAsync(HttpMethod.Get, "/v1/tasks?state=queued,running,waiting,stopping&limit=1", cancel: giveUp)).Json["tasks"]!.AsArray() is [{ } open, ..])
+            await host.InsistAsync(HttpMethod.Get, $"/v1/tasks/{open["id"]}?wait=10s", cancel: giveUp);
+    }
+
+    private static string Summary(Evidence e) =>
+        $"{e.Acknowledged.Length} acknowledged, {e.Starts.Length} starts, {e.StopsAsked.Count} stops, {e.Followed.Length} followed, {e.Followed.Sum(f => f.Output.Length) / 1_000_000} MB to followers\n"
+        + string.Join(", ", e.Answers.Values.GroupBy(a => $"{a.State} by {a.Cause}").OrderBy(g => g.Key).Select(g => $"{g.Count()} {g.Key}"));
+
+    private static int? Setting(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
+}
