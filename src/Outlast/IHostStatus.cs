@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Outlast.Storage;
 
 namespace Outlast;
 

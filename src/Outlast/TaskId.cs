@@ -42,7 +42,7 @@ public readonly record struct TaskId : IComparable<TaskId>
         UInt128 value = 0;
         foreach (var c in text)
         {
-            var digit = Alphabet.IndexOf(char.ToLowerInvariant(c), StringComparison.Ordinal);
+            var digit = Alphabet.IndexOf(char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c, StringComparison.Ordinal);
             if (digit < 0) return false;
             value = (value << 5) | (uint)digit;
         }

@@ -61,12 +61,6 @@ public interface ITaskStore : IAsyncDisposable
     Task ProbeAsync(CancellationToken cancel = default);
 }
 
-/// <summary>What a store is.</summary>
-/// <param name="Kind"><c>sqlite</c>, <c>memory</c>.</param>
-/// <param name="Library">Which library and version does the work.</param>
-/// <param name="Durability"><c>full</c>: what is acknowledged survives a power cut. <c>none</c>: it ends with the process.</param>
-public sealed record StoreDescription(string Kind, string Library, string Durability);
-
 /// <summary>What opening found.</summary>
 /// <param name="Epoch">This host's boot epoch, from 1; larger than any before.</param>
 /// <param name="Quarantined">How many rows were set aside at this opening.</param>
