@@ -50,8 +50,8 @@ public static class OutlastServer
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowSynchronousIO = false;
-        kestrel.Limits.MaxRequestBodySize = RequestBody.MaxBytes;
-        // A stream has its own idea of a reader that is too slow; the rest keeps Kestrel's.
+        // Bodies have a limit of their own, whose answer reaches the caller.
+        kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
         kestrel.ListenUnixSocket(options.SocketPath, Admit);
         if (options.Listen is { } address) kestrel.Listen(address, Admit);

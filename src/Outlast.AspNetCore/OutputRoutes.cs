@@ -91,8 +91,7 @@ internal sealed class OutputRoutes(Api api)
         }
         var end = Math.Max(start, limit is { } most && most < extent.There - start ? start + most : extent.There);
         // What was printed and cannot be read any more is passed over, so that a reader who goes on comes to the end.
-        var next = end >= extent.There && limit != 0 ? Math.Max(extent.Size, end) : end;
-        if (end > start && end >= extent.There) next = end;
+        var next = start < extent.There || limit == 0 ? end : extent.Size;
         Describe(context.Response, output, extent, start);
         context.Response.Headers["Outlast-Next-Offset"] = Invariant(next);
         context.Response.ContentLength = end - start;
@@ -127,13 +126,10 @@ internal sealed class OutputRoutes(Api api)
                 await stream.FlushAsync().ConfigureAwait(false);
                 continue;
             }
-            if (await output.HasMovedAsync(isOver, over.Token).ConfigureAwait(false))
-            {
-                if (follower.Offset > 0) return;
-                follower = output.Follow(0, ended);
-            }
-            else if (isOver) return;
-            else await follower.WaitAsync(over.Token).ConfigureAwait(false);
+            if (await output.HasMovedAsync(isOver, over.Token).ConfigureAwait(false)) return;
+            if (output.IsMoving) continue;
+            if (isOver) return;
+            await follower.WaitAsync(over.Token).ConfigureAwait(false);
         }
     }
 
@@ -152,6 +148,7 @@ internal sealed class OutputRoutes(Api api)
         response.Headers["Outlast-Offset"] = Invariant(start);
         response.Headers["Outlast-Size"] = Invariant(extent.Size);
         response.Headers["Outlast-Dropped"] = Invariant(extent.Dropped);
+        response.Headers["Outlast-Attempt"] = Invariant(output.Record.Attempt);
         response.Headers["Outlast-Ended"] = output.HasEnded ? "true" : "false";
     }
 
@@ -189,14 +186,14 @@ internal sealed class OutputRoutes(Api api)
                     if (follower.Offset > 0) messages.Write("gap", 0, new GapData(follower.Offset, 0, "attempt"), OutlastJson.Wire.GapData);
                     follower = output.Follow(0, ended);
                 }
-                else if (isOver)
+                else if (isOver && !output.IsMoving)
                 {
                     WriteWhole(follower.Offset, _held, everything: true);
                     WriteEnd(follower.Offset, await ended.ConfigureAwait(false));
                     await stream.FlushAsync().ConfigureAwait(false);
                     return;
                 }
-                else
+                else if (!output.IsMoving)
                 {
                     if (!toldOfCut && follower.MissingBefore() is > 0 and var missing)
                     {

@@ -53,7 +53,6 @@ internal sealed record Problem(int Status, string Type, string Title)
         StoreUnavailableException e => new(503, ProblemTypes.StoreUnavailable, "The store cannot be used; nothing was accepted") { Detail = e.Message },
         DrainingException e => new(503, ProblemTypes.Draining, "The host is going away") { Detail = e.Message },
         OutputUnreadableException e => new(500, ProblemTypes.OutputUnreadable, "The output cannot be read") { Detail = e.Message },
-        BadHttpRequestException { StatusCode: 413 } => TooLarge(RequestBody.MaxBytes),
         BadHttpRequestException e => new(e.StatusCode, ProblemTypes.Invalid, "The request cannot be read") { Detail = e.Message },
         _ => new(500, ProblemTypes.Internal, "The host failed to answer") { Detail = "Its log says why." },
     };

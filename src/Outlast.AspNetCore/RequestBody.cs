@@ -11,14 +11,12 @@ namespace Outlast.AspNetCore;
 internal static class RequestBody
 {
     public const int MaxBytes = 4 * 1024 * 1024;
-    private const int MaxDepth = 16;
+    private const int MaxDepth = 16, MaxDiscarded = 64 * 1024 * 1024;
 
     /// <summary>Reads the document; an empty body is an empty object.</summary>
-    /// <exception cref="RefusedException">It is no JSON object.</exception>
-    /// <exception cref="BadHttpRequestException">It is too large.</exception>
+    /// <exception cref="RefusedException">It is no JSON object, or too large.</exception>
     public static async Task<JsonDocument> ReadAsync(HttpContext context)
     {
-        if (context.Request.ContentLength > MaxBytes) throw TooLarge();
         var body = await ReadBytesAsync(context.Request.BodyReader, context.RequestAborted).ConfigureAwait(false);
         if (body.Length == 0) return JsonDocument.Parse("{}");
         if (!Utf8.IsValid(body)) throw NotJson("it is no UTF-8");
@@ -46,7 +44,7 @@ internal static class RequestBody
         while (true)
         {
             var read = await reader.ReadAsync(cancel).ConfigureAwait(false);
-            if (read.Buffer.Length > MaxBytes) throw TooLarge();
+            if (read.Buffer.Length > MaxBytes) throw await TooLargeAsync(reader, read, cancel).ConfigureAwait(false);
             if (!read.IsCompleted)
             {
                 reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
@@ -85,5 +83,14 @@ internal static class RequestBody
     private static RefusedException NotJson(string why) =>
         new(Problem.Invalid(new Dictionary<string, string[]> { ["body"] = [$"cannot be read as JSON: {why}"] }, "The body cannot be read"));
 
-    private static BadHttpRequestException TooLarge() => new("The body is too large.", StatusCodes.Status413PayloadTooLarge);
+    /// <summary>Reads on for a while without keeping anything: a caller whose connection breaks while it still sends never sees the answer.</summary>
+    private static async Task<RefusedException> TooLargeAsync(PipeReader reader, ReadResult read, CancellationToken cancel)
+    {
+        for (long discarded = 0; ; read = await reader.ReadAsync(cancel).ConfigureAwait(false))
+        {
+            discarded += read.Buffer.Length;
+            reader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted || discarded > MaxDiscarded) return new(Problem.TooLarge(MaxBytes));
+        }
+    }
 }

@@ -23,7 +23,7 @@ internal sealed class TaskOutput : IDisposable
     }
 
     /// <summary>The task, read before the log was looked at.</summary>
-    public TaskRecord Record { get; private set; }
+    public TaskRecord Record { get; }
 
     public OutputLog Log { get; private set; }
 
@@ -50,14 +50,19 @@ internal sealed class TaskOutput : IDisposable
     /// <summary>A follower from an offset on.</summary>
     public OutputFollower Follow(long offset, Task ended) => new(Log, offset, ended, _time);
 
-    /// <summary>Looks, now and then, whether another attempt has begun. True: <see cref="Log"/> is another.</summary>
+    /// <summary>Whether another attempt has begun, and what is left of the log of the one before is still to be read.</summary>
+    public bool IsMoving { get; private set; }
+
+    /// <summary>Looks, now and then, whether another attempt has begun; called when there was nothing to read. True: <see cref="Log"/> is another.</summary>
     public async ValueTask<bool> HasMovedAsync(bool lookNow, CancellationToken cancel)
     {
-        if (!lookNow && Log.Exists && _time.GetElapsedTime(_located) < LookForAttempts) return false;
+        if (!lookNow && !IsMoving && Log.Exists && _time.GetElapsedTime(_located) < LookForAttempts) return false;
         _located = _time.GetTimestamp();
         var location = await _tasks.LocateOutputAsync(_id, _errorStream, cancel).ConfigureAwait(false);
-        Record = location.Record;
         if (location.Path == Log.Path) return false;
+        // What the attempt before printed last may have come after the look that found nothing: one look more.
+        IsMoving = !IsMoving;
+        if (IsMoving) return false;
         Log.Dispose();
         Log = new(location.Path);
         return true;

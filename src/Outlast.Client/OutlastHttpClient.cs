@@ -89,33 +89,13 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public async Task<long> FollowOutputAsync(
         string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream = false, CancellationToken cancel = default)
     {
-        var buffer = new byte[256 * 1024];
-        HostConnection.Patience? patience = null;
         while (true)
         {
-            using var response = await _host.SendAsync(
-                () => Get($"{OutputRoute(id, errorStream)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
-            var body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
-            await using (body.ConfigureAwait(false))
-            {
-                while (true)
-                {
-                    int count;
-                    try
-                    {
-                        count = await body.ReadAsync(buffer, cancel).ConfigureAwait(false);
-                    }
-                    catch (Exception e) when (e is HttpRequestException or IOException)
-                    {
-                        if (await (patience ??= _host.StartPatience()).HoldAsync(cancel).ConfigureAwait(false)) break;
-                        throw _host.Unreachable(maybeDone: true, e);
-                    }
-                    if (count == 0) return offset;
-                    patience = null;
-                    await consume(buffer.AsMemory(0, count), cancel).ConfigureAwait(false);
-                    offset += count;
-                }
-            }
+            (offset, var attempt) = await FollowAttemptAsync(id, offset, consume, errorStream, cancel).ConfigureAwait(false);
+            var task = await GetAsync(id, cancel: cancel).ConfigureAwait(false);
+            if (task.HasEnded && task.Attempt <= attempt) return offset;
+            // Another attempt prints, from 0.
+            offset = 0;
         }
     }
 
@@ -201,6 +181,42 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
 
     /// <inheritdoc/>
     public void Dispose() => _host.Dispose();
+
+    /// <summary>Hands on one attempt's output to its end, over as many connections as that takes.</summary>
+    private async Task<(long Offset, long Attempt)> FollowAttemptAsync(
+        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream, CancellationToken cancel)
+    {
+        var buffer = new byte[256 * 1024];
+        long? attempt = null;
+        HostConnection.Patience? patience = null;
+        while (true)
+        {
+            using var response = await _host.SendAsync(
+                () => Get($"{OutputRoute(id, errorStream)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
+            var here = Math.Max(1, Number(response.Headers, "Outlast-Attempt"));
+            if (here != (attempt ??= here)) return (offset, attempt.Value);
+            offset = Number(response.Headers, "Outlast-Offset");
+            var body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
+            await using var bodyDisposal = body.ConfigureAwait(false);
+            while (true)
+            {
+                int count;
+                try
+                {
+                    count = await body.ReadAsync(buffer, cancel).ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is HttpRequestException or IOException)
+                {
+                    if (await (patience ??= _host.StartPatience()).HoldAsync(cancel).ConfigureAwait(false)) break;
+                    throw _host.Unreachable(maybeDone: true, e);
+                }
+                if (count == 0) return (offset, here);
+                patience = null;
+                await consume(buffer.AsMemory(0, count), cancel).ConfigureAwait(false);
+                offset += count;
+            }
+        }
+    }
 
     private Task<T> ReadAsync<T>(string route, JsonTypeInfo<T> type, CancellationToken cancel) => AskAsync(() => Get(route), type, repeatable: true, cancel);
 

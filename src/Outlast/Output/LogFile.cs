@@ -12,14 +12,14 @@ internal sealed partial class LogFile : SafeHandleMinusOneIsInvalid
 
     private LogFile(int descriptor) : base(ownsHandle: true) => SetHandle(descriptor);
 
-    /// <summary>Opens the log; none if it is not there.</summary>
-    /// <exception cref="OutputUnreadableException">It is there, and cannot be opened.</exception>
+    /// <summary>Opens the log and tries to read it; none if it is not there.</summary>
+    /// <exception cref="OutputUnreadableException">It is there, and cannot be read.</exception>
     public static LogFile? Open(string path)
     {
         while (true)
         {
             var descriptor = OpenFile(path, ReadOnly | CloseOnExec);
-            if (descriptor >= 0) return new(descriptor);
+            if (descriptor >= 0) return new LogFile(descriptor).Tried(path);
             switch (Marshal.GetLastPInvokeError())
             {
                 case NoEntry or NotDirectory: return null;
@@ -45,6 +45,21 @@ internal sealed partial class LogFile : SafeHandleMinusOneIsInvalid
             fixed (byte* start = buffer) count = ReadAt(this, start, (nuint)buffer.Length, offset);
             if (count >= 0) return (int)count;
             if (Marshal.GetLastPInvokeError() != Interrupted) throw Unreadable(path);
+        }
+    }
+
+    /// <summary>What cannot be read is told here, before anybody was promised anything.</summary>
+    private LogFile Tried(string path)
+    {
+        try
+        {
+            Read(path, stackalloc byte[1], 0);
+            return this;
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
