@@ -8,6 +8,7 @@ public sealed class ManualTime : TimeProvider
     private readonly List<ManualTimer> _timers = [];
     private DateTimeOffset _wall = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private TimeSpan _monotonic;
+    private TaskCompletionSource _armed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -25,6 +26,21 @@ public sealed class ManualTime : TimeProvider
     public int Timers
     {
         get { lock (_lock) return _timers.Count(t => t.Due is not null); }
+    }
+
+    /// <summary>Returns when somebody waits for exactly this much time to pass.</summary>
+    public async Task WhenArmedAsync(TimeSpan due)
+    {
+        while (true)
+        {
+            Task armed;
+            lock (_lock)
+            {
+                if (_timers.Exists(t => t.Due == _monotonic + due)) return;
+                armed = _armed.Task;
+            }
+            await armed.Soon($"a timer due in {due}");
+        }
     }
 
     /// <summary>Both clocks advance together; every timer that falls due on the way fires at its moment.</summary>
@@ -77,11 +93,14 @@ public sealed class ManualTime : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
+            TaskCompletionSource armed;
             lock (time._lock)
             {
+                (armed, time._armed) = (time._armed, new(TaskCreationOptions.RunContinuationsAsynchronously));
                 _period = period == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : period;
                 Due = dueTime == Timeout.InfiniteTimeSpan ? null : time._monotonic + dueTime;
             }
+            armed.SetResult();
             if (dueTime == TimeSpan.Zero)
             {
                 lock (time._lock) Rearm(time._monotonic);

@@ -45,6 +45,6 @@ public sealed class OutputFollower(OutputLog log, long offset, Task ended, TimeP
         await enough.CancelAsync().ConfigureAwait(false);
         cancel.ThrowIfCancellationRequested();
         if (ended.IsFaulted || ended.IsCanceled) await ended.ConfigureAwait(false);
-        _pause = _pause * 1.5 > LongestPause ? LongestPause : _pause * 1.5;
+        _pause = _pause * 2 > LongestPause ? LongestPause : _pause * 2;
     }
 }

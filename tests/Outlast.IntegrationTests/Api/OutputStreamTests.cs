@@ -131,7 +131,7 @@ public sealed class OutputStreamTests
     [Trait("Requirement", "D2")]
     public async Task A_silent_stream_sends_a_comment_every_15_seconds()
     {
-        var time = new FakeTime();
+        var time = new ManualTime();
         await using var host = await ApiHost.StartAsync(time);
         var task = host.Tasks.Add();
         using var response = await host.GetAsync($"/v1/tasks/{task.Id}/output/stream");
@@ -156,7 +156,7 @@ public sealed class OutputStreamTests
     [Trait("Requirement", "D4")]
     public async Task A_reader_that_does_not_read_is_let_go_with_a_reason_and_can_resume()
     {
-        var time = new FakeTime();
+        var time = new ManualTime();
         await using var host = await ApiHost.StartAsync(time);
         var task = host.Tasks.Add();
         var printed = RandomNumberGenerator.GetBytes(8 << 20);
@@ -208,7 +208,7 @@ public sealed class OutputStreamTests
     [Fact]
     public async Task A_further_attempt_counts_from_0_and_the_messages_say_so()
     {
-        var time = new FakeTime();
+        var time = new ManualTime();
         await using var host = await ApiHost.StartAsync(time);
         var task = host.Tasks.Add();
         host.Tasks.Print(task.Id, "first"u8);

@@ -8,7 +8,7 @@ namespace Outlast.Tests.Output;
 public sealed class OutputFollowerTests : IDisposable
 {
     private readonly ScratchFolder _folder = new();
-    private readonly FakeTime _time = new();
+    private readonly ManualTime _time = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly OutputLog _log;
 
@@ -64,7 +64,7 @@ public sealed class OutputFollowerTests : IDisposable
     public async Task It_looks_after_10_ms_at_first_and_each_50_ms_in_the_end()
     {
         var follower = new OutputFollower(_log, 0, _ended.Task, _time);
-        foreach (var pause in (double[])[10, 15, 22.5, 33.75, 50, 50])
+        foreach (var pause in (int[])[10, 20, 40, 50, 50])
         {
             var wait = follower.WaitAsync(CancellationToken.None);
             await _time.WhenArmedAsync(TimeSpan.FromMilliseconds(pause));
