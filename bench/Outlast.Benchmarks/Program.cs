@@ -1,1 +1,38 @@
-return 0;
+using Outlast.Benchmarks;
+using Outlast.Benchmarks.Harness;
+
+if (args is ["nothing"]) return 0; // What it costs to start a .NET program at all: w6c starts this one.
+
+CommandLine line;
+try
+{
+    line = CommandLine.Parse(args, Catalogue.All);
+}
+catch (FormatException e)
+{
+    Console.Error.WriteLine(e.Message);
+    return 2;
+}
+
+if (line.Scenarios.Count == 0)
+{
+    Console.WriteLine(Catalogue.Describe());
+    return 0;
+}
+
+using var interrupted = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    // What was started is ended and removed first.
+    pressed.Cancel = true;
+    interrupted.Cancel();
+};
+
+await using var session = new Session(line.Sizes, new Report(Console.Out, Environment.GetEnvironmentVariable));
+var failures = 0;
+foreach (var scenario in line.Scenarios)
+{
+    if (!await session.RunAsync(scenario, interrupted.Token)) failures++;
+    if (interrupted.IsCancellationRequested) return 130;
+}
+return failures == 0 ? 0 : 1;

@@ -1,0 +1,60 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Outlast.Hosting;
+using Outlast.Runners.Processes;
+using Outlast.Sqlite;
+using Outlast.Storage;
+using Outlast.Supervision;
+
+namespace Outlast.Benchmarks.Hosts;
+
+/// <summary>A host inside this program: the runtime, the SQLite store at full durability, the process runner.</summary>
+internal sealed class EmbeddedHost : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private EmbeddedHost(IHost host) => _host = host;
+
+    public ITaskClient Client => _host.Services.GetRequiredService<ITaskClient>();
+
+    public SqliteTaskStore Store => (SqliteTaskStore)_host.Services.GetRequiredService<ITaskStore>();
+
+    public static async Task<EmbeddedHost> StartAsync(DataFolder folder, CancellationToken cancel, int processes = 8)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new());
+        builder.Services.AddOutlast(folder, OutlastSettings.Load($$"""{ "concurrency": { "processes": {{processes}} } }""", _ => null)).UseSqlite().AddProcessRunner(new() { Data = folder });
+        var host = builder.Build();
+        await host.StartAsync(cancel);
+        return new(host);
+    }
+
+    /// <summary>One that claims nothing: what is submitted stays queued.</summary>
+    public static async Task<EmbeddedHost> StartClosedAsync(DataFolder folder, CancellationToken cancel)
+    {
+        var host = await StartAsync(folder, cancel);
+        host._host.Services.GetRequiredService<Dispatcher>().Close();
+        return host;
+    }
+
+    public async Task<TaskId> SubmitAsync(TaskSubmission submission, CancellationToken cancel) => (await Client.SubmitAsync(submission, cancel)).Record.Id;
+
+    /// <summary>Waits for a task's end.</summary>
+    public async Task<TaskRecord> EndAsync(TaskId id, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var record = (await Client.WaitAsync(id, TimeSpan.FromMinutes(1), cancel)).Record;
+            if (record.State.IsTerminal()) return record;
+        }
+    }
+
+    /// <summary>Waits for a task's end, which must be a good one: a figure of what failed would be no figure.</summary>
+    public async Task<TaskRecord> CompleteAsync(TaskId id, CancellationToken cancel) =>
+        await EndAsync(id, cancel) is { State: TaskState.Completed } record ? record : throw new InvalidOperationException($"Task {id} did not complete: {(await EndAsync(id, cancel)).End}");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        await ((IAsyncDisposable)_host).DisposeAsync();
+    }
+}
