@@ -40,7 +40,7 @@ internal sealed class BareScripts(DataFolder folder)
                 });
             }
         }
-        if (LibC.Wait(wrapper) != 0 | LibC.Wait(keeper) != 0) throw new InvalidOperationException($"The scripts of {files.Path} did not end well.");
+        if (SystemCalls.Wait(wrapper) != 0 | SystemCalls.Wait(keeper) != 0) throw new InvalidOperationException($"The scripts of {files.Path} did not end well.");
     }
 
     /// <summary>An attempt whose context writes nothing down.</summary>
@@ -53,5 +53,5 @@ internal sealed class BareScripts(DataFolder folder)
         };
     }
 
-    private static Descriptor Create(string path) => Descriptor.Open(path, Runners.Processes.LibC.ReadWrite | Runners.Processes.LibC.Create | Runners.Processes.LibC.Append);
+    private static Descriptor Create(string path) => Descriptor.Open(path, LibC.ReadWrite | LibC.Create | LibC.Append);
 }

@@ -11,14 +11,14 @@ internal static class ProcessFigures
         return double.Parse(line["VmRSS:".Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) / 1024;
     }
 
-    public static double CpuMs(int pid) => LibC.CpuOf(pid).TotalMilliseconds;
+    public static double CpuMs(int pid) => SystemCalls.CpuOf(pid).TotalMilliseconds;
 
     /// <summary>Per cent of one core over some seconds.</summary>
     public static async Task<double> CpuPercentAsync(int pid, int seconds, CancellationToken cancel)
     {
-        var before = LibC.CpuOf(pid);
+        var before = SystemCalls.CpuOf(pid);
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
         await Task.Delay(TimeSpan.FromSeconds(seconds), cancel);
-        return (LibC.CpuOf(pid) - before) / System.Diagnostics.Stopwatch.GetElapsedTime(start) * 100;
+        return (SystemCalls.CpuOf(pid) - before) / System.Diagnostics.Stopwatch.GetElapsedTime(start) * 100;
     }
 }

@@ -20,7 +20,7 @@ internal static class TaskProcesses
     {
         for (var patience = 100; Of(folder) is { Count: > 0 } left && patience > 0; patience--)
         {
-            foreach (var pid in left) _ = LibC.Kill(pid, Kill);
+            foreach (var pid in left) _ = SystemCalls.Kill(pid, Kill);
             await Task.Delay(20);
         }
     }

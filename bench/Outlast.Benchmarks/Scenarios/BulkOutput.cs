@@ -27,7 +27,7 @@ internal static class BulkOutput
         {
             await direct.AddAsync(megabytes, () => Task.Run(PrintDirectly));
             File.Delete(file);
-            LibC.Sync();
+            SystemCalls.Sync();
             await synced.AddAsync(megabytes, () => Task.Run(() =>
             {
                 PrintDirectly();
@@ -45,16 +45,16 @@ internal static class BulkOutput
 
         void PrintDirectly()
         {
-            if (LibC.Wait(BareProcess.Start(Commands.Shell($"{Commands.Print(megabytes)} >'{file}'"))) != 0) throw new InvalidOperationException("The command failed.");
+            if (SystemCalls.Wait(BareProcess.Start(Commands.Shell($"{Commands.Print(megabytes)} >'{file}'"))) != 0) throw new InvalidOperationException("The command failed.");
         }
 
         async Task<TimeSpan> TaskAsync(Rate rate, OutputRoute via)
         {
-            LibC.Sync();
-            var before = LibC.CpuOf(Environment.ProcessId);
+            SystemCalls.Sync();
+            var before = SystemCalls.CpuOf(Environment.ProcessId);
             TaskRecord record = null!;
             await rate.AddAsync(megabytes, async () => record = await host.CompleteAsync(await host.SubmitAsync(Commands.Submission(print, via), run.Cancel), run.Cancel));
-            var cpu = LibC.CpuOf(Environment.ProcessId) - before;
+            var cpu = SystemCalls.CpuOf(Environment.ProcessId) - before;
             if (record.Output.Bytes != megabytes * 1_000_000L) throw new InvalidOperationException($"Of {megabytes} MB there are {record.Output.Bytes} bytes.");
             Directory.Delete(folder.Task(record.Id), recursive: true);
             return cpu;

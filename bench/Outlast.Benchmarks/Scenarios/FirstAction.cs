@@ -22,7 +22,7 @@ internal static class FirstAction
         Latencies raw = new(), inProcess = new(), http = new();
         for (var i = -10; i < run["n"]; i++) // the first ten are for the compilers
         {
-            await MeasureAsync(raw, () => Task.Run(() => LibC.Wait(BareProcess.Start(command))));
+            await MeasureAsync(raw, () => Task.Run(() => SystemCalls.Wait(BareProcess.Start(command))));
             await MeasureAsync(inProcess, async () => await embedded.CompleteAsync(await embedded.SubmitAsync(Commands.Submission(command), run.Cancel), run.Cancel));
             await MeasureAsync(http, async () => await other.Client.WaitAsync((await other.Client.SubmitAsync(Commands.Request(command), cancel: run.Cancel)).Id, run.Cancel));
 

@@ -24,13 +24,13 @@ internal static class FollowedOutput
             TimeSpan cpu = default;
             for (var round = 0; round < Rounds; round++)
             {
-                LibC.Sync();
-                var (cpuBefore, start) = (LibC.CpuOf(host.Pid), Stopwatch.GetTimestamp());
+                SystemCalls.Sync();
+                var (cpuBefore, start) = (SystemCalls.CpuOf(host.Pid), Stopwatch.GetTimestamp());
                 var id = await SubmitAsync(via, megabytes);
                 var lastByteAt = await FollowAsync(id, megabytes);
                 live.Add(megabytes, Stopwatch.GetElapsedTime(start, lastByteAt));
                 end.Add(Stopwatch.GetElapsedTime(lastByteAt).TotalMilliseconds);
-                cpu += LibC.CpuOf(host.Pid) - cpuBefore;
+                cpu += SystemCalls.CpuOf(host.Pid) - cpuBefore;
                 start = Stopwatch.GetTimestamp();
                 again.Add(megabytes, Stopwatch.GetElapsedTime(start, await FollowAsync(id, megabytes)));
             }

@@ -37,7 +37,7 @@ internal static class ShortProcesses
 
         async Task RunRoundAsync(int count)
         {
-            await spawn.AddAsync(count, () => Callers.ShareBlockingAsync(count, concurrency, _ => LibC.Wait(BareProcess.Start(Commands.True))));
+            await spawn.AddAsync(count, () => Callers.ShareBlockingAsync(count, concurrency, _ => SystemCalls.Wait(BareProcess.Start(Commands.True))));
             await bare.AddAsync(count, () => Callers.ShareBlockingAsync(count, concurrency, _ => scripts.Run()));
             await alone.AddAsync(count, () => Callers.ShareAsync(count, concurrency, async _ =>
             {

@@ -52,8 +52,8 @@ internal static class StopSignal
             await Poll.UntilAsync(() => trap.IsSet, "the trap is set", 1, run.Cancel);
             await Task.Delay(Pause, run.Cancel);
             var start = Commands.Now;
-            _ = LibC.Kill(-pid, Terminate);
-            await Task.Run(() => LibC.Wait(pid));
+            _ = SystemCalls.Kill(-pid, Terminate);
+            await Task.Run(() => SystemCalls.Wait(pid));
             return trap.SprungAt - start;
         }
     }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Outlast.Benchmarks.Machine;
 
 /// <summary>What .NET has no call for.</summary>
-internal static unsafe partial class LibC
+internal static unsafe partial class SystemCalls
 {
     private const int Interrupted = 4;
 
