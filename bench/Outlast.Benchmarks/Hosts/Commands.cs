@@ -26,7 +26,8 @@ internal static class Commands
     public static TaskSubmission Submission(string[] argv, OutputRoute outputVia = OutputRoute.Pipe, TaskId? parent = null) => new(
         new TaskSpec
         {
-            Name = Path.GetFileName(argv[0]), IdleWarning = TimeSpan.FromMinutes(30),
+            Name = Path.GetFileName(argv[0]),
+            IdleWarning = TimeSpan.FromMinutes(30),
             Process = new ProcessSpec { Argv = [.. argv], Cwd = "/", Environment = Environment, OutputVia = outputVia },
         },
         new Actor(ActorType.User, "benchmark", ".net"), parent);

@@ -38,12 +38,26 @@ internal static class History
         var code = failed ? 2 : 0;
         var record = new TaskRecord
         {
-            Id = id, Spec = Spec with { Session = $"s{index % 50}", Labels = Spec.Labels.Add("nth", $"{index % 10}") }, State = state, Version = 1, Attempt = 1, Root = id,
-            Limits = TaskLimits.Of(Spec), Process = new(4711, null, "00000000-0000-0000-0000-000000000000", 123_456), CreatedAt = at, StartedAt = startedAt, EndedAt = endedAt,
-            Output = new(2048, 0, 0, 0), Events = 3,
+            Id = id,
+            Spec = Spec with { Session = $"s{index % 50}", Labels = Spec.Labels.Add("nth", $"{index % 10}") },
+            State = state,
+            Version = 1,
+            Attempt = 1,
+            Root = id,
+            Limits = TaskLimits.Of(Spec),
+            Process = new(4711, null, "00000000-0000-0000-0000-000000000000", 123_456),
+            CreatedAt = at,
+            StartedAt = startedAt,
+            EndedAt = endedAt,
+            Output = new(2048, 0, 0, 0),
+            Events = 3,
             End = new TaskEnd
             {
-                State = state, Cause = EndCause.Exit, Reason = $"exit code {code}", Exit = new(code, null, []), Resources = new(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(40), 3_100_000),
+                State = state,
+                Cause = EndCause.Exit,
+                Reason = $"exit code {code}",
+                Exit = new(code, null, []),
+                Resources = new(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(40), 3_100_000),
             },
         };
         return new(record, 0, null, [Event(TaskEventType.Submitted, at), Event(TaskEventType.Started, startedAt), Event(TaskEventType.Settled, endedAt)]);

@@ -29,14 +29,20 @@ internal sealed class BareScripts(DataFolder folder)
             {
                 keeper = Spawner.Start(new SpawnRequest
                 {
-                    Program = "/bin/sh", Arguments = ["sh", "-c", KeeperScript.Text, "sh", files.Output], Environment = ["PATH=/usr/bin:/bin", "LC_ALL=C"], Folder = "/",
+                    Program = "/bin/sh",
+                    Arguments = ["sh", "-c", KeeperScript.Text, "sh", files.Output],
+                    Environment = ["PATH=/usr/bin:/bin", "LC_ALL=C"],
+                    Folder = "/",
                     Descriptors = [(read.Number, 0), (log.Number, 1), (lost.Number, KeeperScript.LockDescriptor)],
                 });
                 var environment = TaskEnvironment.Of(attempt, folder.Path);
                 wrapper = Spawner.Start(new SpawnRequest
                 {
-                    Program = "/bin/sh", Arguments = ["sh", "-c", WrapperScript.Compose(_spec.Process!, environment, 18 /* 022 */, null), "sh", files.Path, .. _spec.Process!.Argv],
-                    Environment = environment.Variables, Folder = "/", Descriptors = [(write.Number, WrapperScript.OutputDescriptor), (attemptLock.Number, WrapperScript.LockDescriptor)],
+                    Program = "/bin/sh",
+                    Arguments = ["sh", "-c", WrapperScript.Compose(_spec.Process!, environment, 18 /* 022 */, null), "sh", files.Path, .. _spec.Process!.Argv],
+                    Environment = environment.Variables,
+                    Folder = "/",
+                    Descriptors = [(write.Number, WrapperScript.OutputDescriptor), (attemptLock.Number, WrapperScript.LockDescriptor)],
                 });
             }
         }
@@ -49,7 +55,13 @@ internal sealed class BareScripts(DataFolder folder)
         var id = TaskId.New(DateTimeOffset.UtcNow);
         return new()
         {
-            Task = id, Attempt = 1, Spec = _spec, Folder = folder.Attempt(id, 1), Launched = _ => Task.CompletedTask, Annotated = _ => Task.CompletedTask, StopAsked = () => null,
+            Task = id,
+            Attempt = 1,
+            Spec = _spec,
+            Folder = folder.Attempt(id, 1),
+            Launched = _ => Task.CompletedTask,
+            Annotated = _ => Task.CompletedTask,
+            StopAsked = () => null,
         };
     }
 
