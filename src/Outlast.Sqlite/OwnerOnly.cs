@@ -20,6 +20,6 @@ internal static class OwnerOnly
 
     public static void Restrict(string path)
     {
-        if (!OperatingSystem.IsWindows() && File.Exists(path)) File.SetUnixFileMode(path, FileMode0600);
+        if (!OperatingSystem.IsWindows() && File.Exists(path) && File.GetUnixFileMode(path) != FileMode0600) File.SetUnixFileMode(path, FileMode0600);
     }
 }

@@ -4,11 +4,13 @@ using Outlast.FaultWorker;
 return args switch
 {
     ["serve", .. var rest] => ServeMode.Run(rest),
+    ["store", .. var rest] => StoreMode.Run(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
     Console.Error.WriteLine("usage: Outlast.FaultWorker serve [--at MILESTONE[#N]] [--then pid|output|exit] [--pause FOLDER] [-- SERVE-OPTIONS]");
+    Console.Error.WriteLine("       Outlast.FaultWorker store FOLDER");
     return 2;
 }

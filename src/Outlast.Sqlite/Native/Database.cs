@@ -10,7 +10,14 @@ internal sealed class Database : IDisposable
 
     private Database(sqlite3 handle) => _handle = handle;
 
-    public static Database OpenWriter(string path) => Open(path, raw.SQLITE_OPEN_READWRITE);
+    /// <summary>Opens for writing; where only reading is possible SQLite itself would say so much later and less clearly.</summary>
+    public static Database OpenWriter(string path)
+    {
+        var database = Open(path, raw.SQLITE_OPEN_READWRITE);
+        if (raw.sqlite3_db_readonly(database._handle, "main") == 0) return database;
+        database.Dispose();
+        throw new SqliteFault(raw.SQLITE_READONLY, "opened for reading only");
+    }
 
     public static Database OpenReader(string path) => Open(path, raw.SQLITE_OPEN_READONLY);
 

@@ -93,6 +93,7 @@ internal sealed class GroupCommitter
     /// <summary>Writes the group in one transaction. A write that is itself at fault is told so and taken out, the rest is undone and has to be tried again.</summary>
     private bool TryCommit(List<StoreWrite> group)
     {
+        if (_database.InTransaction) _database.RollBack();
         _session.Begin();
         foreach (var write in group)
         {
@@ -134,6 +135,22 @@ internal sealed class GroupCommitter
         catch (Exception e) when (e is SqliteFault or SupersededException)
         {
             return false;
+        }
+        finally
+        {
+            UndoWhatIsUnderWay();
+        }
+    }
+
+    private void UndoWhatIsUnderWay()
+    {
+        try
+        {
+            _database.RollBack();
+        }
+        catch (SqliteFault)
+        {
+            // The next transaction tries again before it begins.
         }
     }
 

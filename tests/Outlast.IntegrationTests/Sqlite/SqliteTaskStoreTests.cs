@@ -6,9 +6,9 @@ namespace Outlast.IntegrationTests.Sqlite;
 
 public sealed class SqliteTaskStoreTests : TaskStoreConformance
 {
-    private readonly TempFolder _folder = new();
+    private readonly SqliteFolder _folder = new();
 
-    protected override ITaskStore Create() => new SqliteTaskStore(_folder.Data, new(), TimeProvider.System);
+    protected override ITaskStore Create() => _folder.NewStore();
 
     public override async Task DisposeAsync()
     {
