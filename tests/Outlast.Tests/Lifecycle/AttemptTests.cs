@@ -61,7 +61,6 @@ public sealed class AttemptTests
     }
 
     [Fact]
-    [Trait("Requirement", "B2")]
     public void An_adoption_keeps_state_and_attempt_and_is_told_with_its_evidence()
     {
         foreach (var record in (TaskRecord[])[Launched(), Launched().After(Transition.StopAsked(Stop())), Waiting()])

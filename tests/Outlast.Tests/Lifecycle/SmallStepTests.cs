@@ -19,7 +19,6 @@ public sealed class SmallStepTests
     }
 
     [Fact]
-    [Trait("Requirement", "U-23")]
     public void Limits_are_moved_while_it_runs()
     {
         var limits = new TaskLimits(TimeSpan.FromMinutes(90), null, null);

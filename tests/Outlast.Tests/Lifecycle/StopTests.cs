@@ -81,7 +81,6 @@ public sealed class StopTests
     }
 
     [Fact]
-    [Trait("Requirement", "C10")]
     public void A_task_with_open_children_is_finishing_until_the_last_has_ended()
     {
         var running = WithChild(WithChild(Launched()));
