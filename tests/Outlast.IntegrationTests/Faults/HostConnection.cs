@@ -15,6 +15,8 @@ internal sealed class HostConnection : IDisposable
 
     public HostConnection(DataFolder data, Place? place = null) => _http = new(new SocketsHttpHandler
     {
+        // Soon closed, so that a test may count what the host itself holds open.
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1),
         ConnectCallback = async (_, cancel) =>
         {
             var file = HostFile.TryRead(data, place ?? Place.Here) ?? throw new SocketException((int)SocketError.ConnectionRefused);
