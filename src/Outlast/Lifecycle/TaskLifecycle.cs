@@ -179,13 +179,18 @@ internal static class TaskLifecycle
 
     private static Decision StopAgain(TaskRecord record, StopRequest first, StopRequest again)
     {
-        if (again.Now && !first.Now)
-            return Change(record, record with { Stop = first with { Now = true, NoRetry = first.NoRetry || IsFinal(again) } }, EventData.None.With("actor", again.Actor).With("reason", again.Reason).As(TaskEventType.StoppingNow, again.RequestedAt))
-                with { StopChildren = ForChildren(record, first with { Now = true, RequestedAt = again.RequestedAt }) };
+        if (again.Now && !first.Now) return StopNow(record, first, again);
         // The first cause stands. But a limit may end only the attempt, and whoever asks now wants the end of the task.
         if (!MayRetryAfter(record, first) || !IsFinal(again)) return Same;
         var text = $"no retry will follow: {Ending.Describe(record.Spec, again)}";
         return Change(record, Noted(record, text, again.RequestedAt) with { Stop = first with { NoRetry = true } }, NoteEvent(text, again.RequestedAt));
+    }
+
+    private static Decision.Changed StopNow(TaskRecord record, StopRequest first, StopRequest again)
+    {
+        var now = first with { Now = true, NoRetry = first.NoRetry || IsFinal(again) };
+        var told = EventData.None.With("actor", again.Actor).With("reason", again.Reason).As(TaskEventType.StoppingNow, again.RequestedAt);
+        return Change(record, record with { Stop = now }, told) with { StopChildren = ForChildren(record, now with { RequestedAt = again.RequestedAt }) };
     }
 
     private static Decision StopOnlyChildren(TaskRecord record, StopRequest stop)
@@ -282,7 +287,13 @@ internal static class TaskLifecycle
         DateTimeOffset? notBefore = repeated ? null : at + Backoff(over.Spec.Retry!.Backoff, over.Attempt);
         var queued = Noted(over, $"attempt {over.Attempt} {Names.Of(end.State)}: {end.Reason}", at) with
         {
-            State = TaskState.Queued, Stop = null, Process = null, Question = null, Resumes = false, FirstInLine = false, NotBefore = notBefore,
+            State = TaskState.Queued,
+            Stop = null,
+            Process = null,
+            Question = null,
+            Resumes = false,
+            FirstInLine = false,
+            NotBefore = notBefore,
         };
         return (queued, EndFields(end).With("why", repeated ? "repeatable" : "retry").With("notBefore", notBefore).As(TaskEventType.Requeued, at));
     }

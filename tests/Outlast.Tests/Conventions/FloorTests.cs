@@ -7,7 +7,15 @@ public sealed partial class FloorTests
 {
     private static readonly IReadOnlyDictionary<string, int> Floors = new Dictionary<string, int>
     {
-        [""] = 1, ["Lifecycle"] = 2, ["Output"] = 2, ["Runners"] = 3, ["Storage"] = 3, ["Delivery"] = 3, ["Supervision"] = 4, ["Hosting"] = 5, ["Diagnostics"] = 0,
+        [""] = 1,
+        ["Lifecycle"] = 2,
+        ["Output"] = 2,
+        ["Runners"] = 3,
+        ["Storage"] = 3,
+        ["Delivery"] = 3,
+        ["Supervision"] = 4,
+        ["Hosting"] = 5,
+        ["Diagnostics"] = 0,
     };
 
     public static TheoryData<string> Files => [.. Repository.Sources("src", "Outlast").Select(Repository.Relative)];

@@ -66,12 +66,12 @@ public sealed class SettlingTests
     public void What_fails_after_a_stop_ends_by_the_stop(EndCause cause, TaskState state)
     {
         foreach (var kind in (OutcomeKind[])[OutcomeKind.Failed, OutcomeKind.Interrupted, OutcomeKind.Suspended, OutcomeKind.Lost])
-        foreach (var spec in (TaskSpec[])[ProcessSpec(), HandlerSpec()])
-        {
-            var ended = Stopping(spec, Stop(cause)).After(Transition.Settled(Claim, Outcome(kind) with { Reason = "it broke" }, null, At(9)));
-            Assert.Equal((state, cause, ActorFor(cause)), (ended.State, ended.End!.Cause, ended.End.Actor));
-            Assert.Contains("the attempt itself: it broke", ended.End.Evidence);
-        }
+            foreach (var spec in (TaskSpec[])[ProcessSpec(), HandlerSpec()])
+            {
+                var ended = Stopping(spec, Stop(cause)).After(Transition.Settled(Claim, Outcome(kind) with { Reason = "it broke" }, null, At(9)));
+                Assert.Equal((state, cause, ActorFor(cause)), (ended.State, ended.End!.Cause, ended.End.Actor));
+                Assert.Contains("the attempt itself: it broke", ended.End.Evidence);
+            }
     }
 
     [Fact]
