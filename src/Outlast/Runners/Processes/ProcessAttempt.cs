@@ -13,6 +13,9 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
     private int _births;
     private StopLadder? _ladder;
 
+    // Only grows; read again when a figure is above it.
+    private static long _hostPeak;
+
     private long? _beganAt;
     private readonly TaskCompletionSource _stopConcluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _launchDecided = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -94,12 +97,10 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
     {
         var (measured, _, peak) = Usage;
         var cpu = exit.Cpu is { } own && own > measured ? own : measured;
-        // A child starts with its parent's peak on its account, so a figure below the host's own says nothing about the child.
-        if (exit.PeakBytes is { } seen && seen > HostPeak) peak = Math.Max(peak, seen);
+        // A child starts with its parent's peak on its account, so a figure that is not above the host's own says nothing about the child.
+        if (exit.PeakBytes is { } seen && seen > _hostPeak && seen > (_hostPeak = ReadPeak(Environment.ProcessId))) peak = Math.Max(peak, seen);
         return new ResourceFacts(Wall(time), exit.Cpu is null && cpu == TimeSpan.Zero ? null : cpu, peak == 0 ? null : peak);
     }
-
-    private static long HostPeak => ReadPeak(Environment.ProcessId);
 
     private TimeSpan Wall(TimeProvider time)
     {
@@ -113,7 +114,10 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
     public void MeasureMemory(ImmutableArray<ProcessStat> living)
     {
         long peak = 0;
-        foreach (var process in living) peak = Math.Max(peak, ReadPeak(process.Pid));
+        foreach (var process in living)
+        {
+            if (process.Pid != Wrapper?.Pid) peak = Math.Max(peak, ReadPeak(process.Pid));
+        }
         lock (_gate) _peakBytes = Math.Max(_peakBytes, peak);
     }
 

@@ -60,15 +60,19 @@ internal readonly record struct ProcessMark(TaskId? Task, bool IsKeeper);
 /// <summary>Walks <c>/proc</c>: one walk serves everybody who asked before it began.</summary>
 internal sealed class ProcessWalker
 {
+    // A number that was a keeper's may be another's by now: it is looked at again now and then.
+    private const int FullMeasurementEach = 12;
+
     private readonly Lock _gate = new();
     // Guarded by _gate:
     private Task<ProcessTable>? _next;
 
     private readonly Lock _walk = new();
     // Guarded by _walk:
-    private Dictionary<int, (long StartTicks, ProcessMark Mark)> _marks = [];
+    private Dictionary<int, (long StartTicks, ProcessMark Mark)> _seen = [];
+    private int _measurements;
 
-    /// <summary>A table of a moment after this call.</summary>
+    /// <summary>All processes, at a moment after this call.</summary>
     public Task<ProcessTable> TakeAsync()
     {
         lock (_gate)
@@ -79,32 +83,51 @@ internal sealed class ProcessWalker
                 {
                     // Whoever asks from here on would see a table that is in part older than the question.
                     lock (_gate) _next = null;
-                    return Walk_NeedsLock(reuseMarks: false);
+                    return Walk_NeedsLock(static (_, _) => Attention.Anew);
                 }
             });
         }
     }
 
-    /// <summary>A table of now, for measuring: a process that was seen before is not asked for its mark again.</summary>
+    /// <summary>All processes now, for measuring: one that was seen before is not asked for its mark again, and keepers are left out.</summary>
     public ProcessTable TakeForMeasuring()
     {
-        lock (_walk) return Walk_NeedsLock(reuseMarks: true);
+        lock (_walk)
+        {
+            var isFull = _measurements++ % FullMeasurementEach == 0;
+            return Walk_NeedsLock((_, mark) => mark.IsKeeper && !isFull ? Attention.None : Attention.State);
+        }
     }
 
-    private ProcessTable Walk_NeedsLock(bool reuseMarks)
+    /// <summary>Processes now that were born at that time or later: whatever a wrapper of that age has left. Costs little however many others there are.</summary>
+    public ProcessTable TakeBornSince(long startTicks)
     {
-        var processes = new Dictionary<int, ProcessStat>(_marks.Count + 16);
-        var marks = new Dictionary<int, ProcessMark>(_marks.Count + 16);
-        var seen = new Dictionary<int, (long, ProcessMark)>(_marks.Count + 16);
+        lock (_walk) return Walk_NeedsLock((bornAt, mark) => bornAt < startTicks || mark.IsKeeper ? Attention.None : Attention.State);
+    }
+
+    private enum Attention { None, State, Anew }
+
+    private ProcessTable Walk_NeedsLock(Func<long, ProcessMark, Attention> attentionFor)
+    {
+        var processes = new Dictionary<int, ProcessStat>();
+        var marks = new Dictionary<int, ProcessMark>();
+        var seen = new Dictionary<int, (long, ProcessMark)>(_seen.Count + 16);
         foreach (var pid in ListPids())
         {
+            var isKnown = _seen.TryGetValue(pid, out var before);
+            var attention = isKnown ? attentionFor(before.StartTicks, before.Mark) : Attention.Anew;
+            if (attention == Attention.None)
+            {
+                seen[pid] = before;
+                continue;
+            }
             if (ProcessStat.TryRead(pid) is not { } stat) continue;
-            processes[pid] = stat;
-            var mark = reuseMarks && _marks.TryGetValue(pid, out var before) && before.StartTicks == stat.StartTicks ? before.Mark : ReadMark(pid);
-            if (mark != default) marks[pid] = mark;
+            var mark = attention == Attention.State && before.StartTicks == stat.StartTicks ? before.Mark : ReadMark(pid);
             seen[pid] = (stat.StartTicks, mark);
+            processes[pid] = stat;
+            if (mark != default) marks[pid] = mark;
         }
-        _marks = seen;
+        _seen = seen;
         return new ProcessTable(processes, marks);
     }
 

@@ -25,7 +25,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         var isDrained = await DrainAsync(attempt, context, keepers, letGo).ConfigureAwait(false);
         return end switch
         {
-            AttemptEnd.Over over => await SettleAsync(attempt, context, over, exit, isDrained, letGo).ConfigureAwait(false),
+            AttemptEnd.Over over => await SettleAsync(attempt, context, over, exit, isDrained).ConfigureAwait(false),
             _ => Refuse(attempt, context),
         };
     }
@@ -72,9 +72,9 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         }
     }
 
-    private async Task<TaskOutcome> SettleAsync(ProcessAttempt attempt, AttemptContext context, AttemptEnd.Over end, ProcessExit exit, bool isDrained, CancellationToken letGo)
+    private async Task<TaskOutcome> SettleAsync(ProcessAttempt attempt, AttemptContext context, AttemptEnd.Over end, ProcessExit exit, bool isDrained)
     {
-        var living = attempt.Observe(await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false));
+        var living = attempt.Observe(walker.TakeBornSince(attempt.Wrapper?.StartTicks ?? 0));
         var evidence = end.Evidence;
         if (!isDrained) evidence = evidence.Add($"something still held the output open {Duration.Format(options.DrainLimit)} after the command's end");
         var output = Sync(attempt, ref evidence);
