@@ -5,6 +5,7 @@ return args switch
 {
     ["serve", .. var rest] => ServeMode.Run(rest),
     ["store", .. var rest] => StoreMode.Run(rest),
+    ["attempt", var id, var milestone, var wish, "--", .. var argv] => await AttemptMode.RunAsync(id, milestone, wish, argv),
     _ => Usage(),
 };
 
@@ -12,5 +13,6 @@ static int Usage()
 {
     Console.Error.WriteLine("usage: Outlast.FaultWorker serve [--at MILESTONE[#N]] [--then pid|output|exit] [--pause FOLDER] [-- SERVE-OPTIONS]");
     Console.Error.WriteLine("       Outlast.FaultWorker store FOLDER");
+    Console.Error.WriteLine("       Outlast.FaultWorker attempt ID MILESTONE[#N] keep|stop -- ARGUMENT...");
     return 2;
 }

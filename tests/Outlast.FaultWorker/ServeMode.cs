@@ -9,7 +9,7 @@ internal static class ServeMode
     public static int Run(string[] args)
     {
         var (point, rest) = Read(args);
-        if (point is not null) DiagnosticListener.AllListeners.Subscribe(new ListenerObserver(point));
+        if (point is not null) DiagnosticListener.AllListeners.Subscribe(new CrashPointListener(point));
         string[] command = ["serve", .. rest];
         return (int)Assembly.Load("Outlast.Cli").EntryPoint!.Invoke(null, [command])!;
     }
@@ -31,17 +31,5 @@ internal static class ServeMode
         return (Point(), []);
 
         CrashPoint? Point() => at is not null && CrashPoint.Parse(at) is var (milestone, time) ? new(milestone, time, then, pause) : null;
-    }
-
-    private sealed class ListenerObserver(CrashPoint point) : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
-    {
-        public void OnNext(DiagnosticListener listener)
-        {
-            if (listener.Name == "Outlast") listener.Subscribe(this, name => name == point.Milestone);
-        }
-
-        public void OnNext(KeyValuePair<string, object?> milestone) => point.Reach(milestone.Key, (TaskId?)milestone.Value);
-        public void OnCompleted() { }
-        public void OnError(Exception error) { }
     }
 }

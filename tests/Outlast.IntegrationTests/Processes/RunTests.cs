@@ -4,11 +4,13 @@ using Xunit;
 
 namespace Outlast.IntegrationTests.Processes;
 
-public sealed class RunTests : IAsyncDisposable
+public sealed class RunTests : IAsyncLifetime
 {
     private readonly ProcessBench _bench = new();
 
-    public ValueTask DisposeAsync() => _bench.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _bench.DisposeAsync();
 
     [Fact]
     public async Task A_command_runs_and_its_output_and_exit_code_are_told()

@@ -16,7 +16,7 @@ internal sealed class OutputGauge(AttemptFolder folder)
     {
         var (bytes, at) = Look(folder.Output);
         var (errorBytes, errorAt) = Look(folder.Error);
-        changedAt = bytes + errorBytes == 0 ? null : at > errorAt ? at : errorAt;
+        changedAt = (bytes ?? 0) + (errorBytes ?? 0) == 0 ? null : errorAt is null || at > errorAt ? at : errorAt;
         var lost = (bytes is null ? 0 : AttemptFolder.ReadLost(folder.Output)) + (errorBytes is null ? 0 : AttemptFolder.ReadLost(folder.Error));
         lock (_gate)
         {
