@@ -45,6 +45,16 @@ public sealed class RefusalTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_the_system_cannot_pass_on_whole_is_refused()
+    {
+        var spec = new ProcessSpec { Argv = ["echo", "a\0b"], Cwd = "/", Environment = ProcessBench.OrdinaryEnvironment };
+        Assert.EndsWith("contains a NUL character", (await _bench.Attempt(spec).RunAsync()).Reason);
+        Assert.EndsWith("'A=B' is no name of a variable", (await _bench.Attempt(spec with { Argv = ["true"], Environment = spec.Environment.Add("A=B", "c") }).RunAsync()).Reason);
+        Assert.EndsWith("argument list too long", (await _bench.Attempt(spec with { Argv = ["true", new string('x', 200_000)] }).RunAsync()).Reason);
+        AssertNothingLeft();
+    }
+
+    [Fact]
     public async Task A_missing_folder_is_named()
     {
         var outcome = await _bench.Attempt(Spec("true", "/no/such/folder")).RunAsync();

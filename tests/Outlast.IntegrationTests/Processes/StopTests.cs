@@ -106,7 +106,7 @@ public sealed class StopTests : IAsyncLifetime
     public async Task One_that_moves_on_faster_than_one_looks_is_caught()
     {
         // Each process lives for moments: it starts its successor in a session of its own and ends.
-        var (attempt, run) = await StartAsync("perl -MPOSIX -e '$SIG{TERM}=\"IGNORE\"; $|=1; print \"up\\n\"; while (1) { my $p = fork; die unless defined $p; if ($p) { POSIX::_exit(0) } setsid(); select(undef,undef,undef,0.002) }' & exec sleep 300");
+        var (attempt, run) = await StartAsync("perl -MPOSIX -e '$SIG{TERM}=\"IGNORE\"; $|=1; print \"up\\n\"; while (1) { my $p = fork; die unless defined $p; if ($p) { POSIX::_exit(0) } setsid(); select(undef,undef,undef,0.001) }' & exec sleep 300");
         var report = await attempt.StopAsync();
         Assert.Empty(report.Survivors);
         await run.Soon();
@@ -137,13 +137,35 @@ public sealed class StopTests : IAsyncLifetime
     public async Task A_process_that_holds_a_hosts_lock_is_never_signalled()
     {
         var hostLock = Path.Combine(_bench.Data.Path, "host.lock");
-        var (attempt, run) = await StartAsync($"setsid perl -e 'open(F, \">>\", \"{hostLock}\"); $|=1; print \"up $$\\n\"; sleep 300' & sleep 300");
+        var (attempt, run) = await StartAsync($"setsid perl -e 'open(F, \">>\", \"{hostLock}\"); flock(F, 2); $|=1; print \"up $$\\n\"; sleep 300' & sleep 300");
         var host = int.Parse(attempt.Output.Split(' ')[1]);
         var report = await attempt.StopAsync();
         Assert.Empty(report.Survivors);
         Assert.True(ProcessBench.IsAlive(host));
         System.Diagnostics.Process.GetProcessById(host).Kill();
         await run.Soon();
+    }
+
+    [Fact]
+    public async Task A_file_that_is_merely_called_like_a_hosts_lock_protects_nobody()
+    {
+        var file = Path.Combine(_bench.Data.Path, "host.lock");
+        var (attempt, run) = await StartAsync($"exec 5>{file}; trap '' TERM; echo up; while :; do sleep 0.1; done");
+        Assert.Empty((await attempt.StopAsync()).Survivors);
+        await run.Soon();
+        AssertGone(attempt);
+    }
+
+    [Fact]
+    public async Task A_command_that_waits_for_the_writer_of_its_input_can_be_stopped()
+    {
+        var attempt = _bench.Attempt(Shell("cat") with { Stdin = StdinSource.Fifo }, TimeSpan.FromSeconds(20));
+        var run = attempt.RunAsync();
+        await Eventually.TrueAsync(() => File.Exists(Path.Combine(attempt.Folder, "pid")), "it has started");
+        Assert.Empty((await attempt.StopAsync()).Survivors);
+        var outcome = await run.Soon();
+        Assert.Contains("TERM", outcome.Exit!.SignalsSeen);
+        AssertGone(attempt);
     }
 
     [Theory]

@@ -24,6 +24,8 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
     public Launch Start(AttemptContext attempt, AttemptFolder folder)
     {
         var spec = attempt.Spec.Process!;
+        if (spec.Argv.Concat(spec.Environment.Values).Concat(spec.Environment.Keys).Any(text => text.Contains('\0', StringComparison.Ordinal))) return Refuse(spec, "an argument or variable contains a NUL character");
+        if (spec.Environment.Keys.FirstOrDefault(name => name.Length == 0 || name.Contains('=', StringComparison.Ordinal)) is { } misnamed) return Refuse(spec, $"'{misnamed}' is no name of a variable");
         var folderErrno = ProgramResolver.ProbeFolder(spec.Cwd);
         if (folderErrno != 0) return RefuseFolder(spec, folderErrno);
         var (program, programErrno) = ProgramResolver.Resolve(spec);

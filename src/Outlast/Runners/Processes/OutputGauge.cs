@@ -48,6 +48,13 @@ internal sealed class OutputGauge(AttemptFolder folder)
     private static (long? Bytes, DateTimeOffset? At) Look(string path)
     {
         var file = new FileInfo(path);
-        return file.Exists ? (file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero)) : (null, null);
+        try
+        {
+            return (file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return (null, null);
+        }
     }
 }

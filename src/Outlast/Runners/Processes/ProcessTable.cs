@@ -105,9 +105,15 @@ internal sealed class ProcessWalker
         lock (_walk) return Walk_NeedsLock((bornAt, mark) => bornAt < startTicks || mark.IsKeeper ? Attention.None : Attention.State);
     }
 
+    /// <summary>Shows each process that was born at that time or later, the moment it is seen.</summary>
+    public void VisitBornSince(long startTicks, Action<ProcessStat, ProcessMark> visit)
+    {
+        lock (_walk) Walk_NeedsLock((bornAt, mark) => bornAt < startTicks || mark.IsKeeper ? Attention.None : Attention.State, visit);
+    }
+
     private enum Attention { None, State, Anew }
 
-    private ProcessTable Walk_NeedsLock(Func<long, ProcessMark, Attention> attentionFor)
+    private ProcessTable Walk_NeedsLock(Func<long, ProcessMark, Attention> attentionFor, Action<ProcessStat, ProcessMark>? visit = null)
     {
         var processes = new Dictionary<int, ProcessStat>();
         var marks = new Dictionary<int, ProcessMark>();
@@ -123,6 +129,7 @@ internal sealed class ProcessWalker
             }
             if (ProcessStat.TryRead(pid) is not { } stat) continue;
             var mark = attention == Attention.State && before.StartTicks == stat.StartTicks ? before.Mark : ReadMark(pid);
+            visit?.Invoke(stat, mark);
             seen[pid] = (stat.StartTicks, mark);
             processes[pid] = stat;
             if (mark != default) marks[pid] = mark;

@@ -31,6 +31,7 @@ internal sealed unsafe class ProcessWatcher : IDisposable
 {
     private const int BatchSize = 64;
     private const ulong WakeUp = 0;
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(20);
 
     // The kernel packs the structure on x86-64 only.
     private static readonly int EventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
@@ -54,13 +55,26 @@ internal sealed unsafe class ProcessWatcher : IDisposable
     }
 
     /// <summary>Waits for a child that was just started, and reaps it.</summary>
+    /// <remarks>The child exists, so this must not fail: where the system has no descriptor left, the caller waits until it has.</remarks>
     public WatchedProcess WatchChild(int pid)
     {
-        var pidFd = new Descriptor(LibC.OpenPidFd(pid));
-        if (pidFd.IsInvalid) throw SystemCallException.Last("pidfd_open");
         // An unreaped child keeps its pid: what /proc says of it cannot be about another process.
-        var startTicks = ProcessStat.TryRead(pid) is { } stat ? stat.StartTicks : 0;
-        return Add(new WatchedProcess(pid, startTicks, isChild: true), pidFd);
+        long? startTicks = null;
+        while (true)
+        {
+            startTicks ??= ProcessStat.TryRead(pid)?.StartTicks;
+            var pidFd = new Descriptor(LibC.OpenPidFd(pid));
+            try
+            {
+                if (!pidFd.IsInvalid && startTicks is { } known) return Add(new WatchedProcess(pid, known, isChild: true), pidFd);
+            }
+            catch (SystemCallException)
+            {
+                // As below.
+            }
+            pidFd.Dispose();
+            Thread.Sleep(RetryAfter);
+        }
     }
 
     /// <summary>Waits for any process; none if it is dead, or if another process has its pid by now.</summary>
@@ -101,9 +115,9 @@ internal sealed unsafe class ProcessWatcher : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             var key = ++_lastKey;
+            Register(pidFd, key);
             _byKey[key] = (process, pidFd);
             _byPid[process.Pid] = process;
-            Register(pidFd, key);
             if (!_started)
             {
                 _started = true;

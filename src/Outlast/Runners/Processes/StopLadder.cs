@@ -12,6 +12,7 @@ internal sealed class StopLadder(
     private static readonly TimeSpan Youth = TimeSpan.FromMilliseconds(120);
     private static readonly TimeSpan SecondSignalAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(2), BetweenKills = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LeastGraceOfSuccessor = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _hurry = new();
@@ -22,6 +23,7 @@ internal sealed class StopLadder(
     private readonly DateTimeOffset _beganAt = time.GetUtcNow();
     private readonly TaskCompletionSource<StopReport> _report = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _climbers;
+    private bool _isKillTold;
 
     public bool IsOver => Report.IsCompleted;
 
@@ -63,9 +65,18 @@ internal sealed class StopLadder(
     /// <summary>A wrapper that has not said yet that it started must not: whoever makes the pid file first has won.</summary>
     private bool RevokeStart()
     {
-        if (!Directory.Exists(attempt.Folder.Path) || attempt.Folder.ReadPid().Exists || !attempt.Folder.TryRevoke()) return false;
-        Note("start revoked before the command ran");
-        return true;
+        try
+        {
+            if (!Directory.Exists(attempt.Folder.Path) || attempt.Folder.ReadPid().Exists || !attempt.Folder.TryRevoke()) return false;
+            Note("start revoked before the command ran");
+            return true;
+        }
+        catch (SystemCallException e)
+        {
+            // No room for the file, or its folder is gone: then the ladder must do.
+            Note($"its start could not be revoked ({e.Message})");
+            return false;
+        }
     }
 
     private async Task<ImmutableArray<ProcessStat>> AskAndWaitAsync(ImmutableArray<ProcessStat> living, CancellationToken letGo)
@@ -152,14 +163,27 @@ internal sealed class StopLadder(
             foreach (var process in living)
             {
                 isNewborn |= killed.Add((process.Pid, process.StartTicks));
-                if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
+                KillOne(process);
             }
-            if (killed.Count == living.Length) Milestone.Reach(Milestone.KillSent, attempt.Task);
-            // As long as new ones appear there is no time to wait.
-            await WaitForEndAsync(living, TimeSpan.FromMilliseconds(isNewborn ? 5 : 50), letGo).ConfigureAwait(false);
+            if (time.GetElapsedTime(began) is var spent && spent < options.KillLimit && isNewborn)
+            {
+                // Some live for less than a look takes: what is recognised is killed while looking.
+                walker.VisitBornSince(attempt.Wrapper?.StartTicks ?? 0, (process, mark) =>
+                {
+                    if (mark.Task == attempt.Task || process.Session == attempt.Wrapper?.Pid) KillOne(process);
+                });
+            }
+            if (!_isKillTold) Milestone.Reach(Milestone.KillSent, attempt.Task);
+            _isKillTold = true;
+            await WaitForEndAsync(living, isNewborn ? ShortestLook : BetweenKills, letGo).ConfigureAwait(false);
             living = await LookAsync(letGo).ConfigureAwait(false);
-            if (living.IsEmpty || time.GetElapsedTime(began) >= options.KillLimit) return living;
+            if (living.IsEmpty || spent >= options.KillLimit) return living;
         }
+    }
+
+    private static void KillOne(ProcessStat process)
+    {
+        if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
     }
 
     private StopReport Conclude(ImmutableArray<ProcessStat> living)
@@ -192,27 +216,5 @@ internal sealed class StopLadder(
     {
         var since = _beganAt - stop.RequestedAt + time.GetElapsedTime(_began);
         _evidence.Add($"{what} at {(since < TimeSpan.Zero ? 0 : since.TotalSeconds).ToString("0.0", CultureInfo.InvariantCulture)} s");
-    }
-}
-
-/// <summary>Tells hosts from their work: no stop may ever reach a host.</summary>
-internal static class HostProcesses
-{
-    /// <summary>Whether it is this program, or one that has a data folder's <c>host.lock</c> open.</summary>
-    public static bool IsHost(int pid)
-    {
-        if (pid == Environment.ProcessId) return true;
-        try
-        {
-            foreach (var link in Directory.EnumerateFiles($"/proc/{pid}/fd"))
-            {
-                if (File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName.EndsWith("/host.lock", StringComparison.Ordinal) == true) return true;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-        return false;
     }
 }
