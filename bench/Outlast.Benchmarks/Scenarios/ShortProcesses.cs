@@ -25,31 +25,40 @@ internal static class ShortProcesses
         await using var host = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, concurrency);
         var each = Math.Max(1, run["n"] / Rounds);
         Rate spawn = new(), bare = new(), alone = new(), whole = new(), submit = new();
+        TimeSpan aloneCpu = default, wholeCpu = default;
         await RunRoundAsync(Math.Min(each, 50)); // for the compiler
         (spawn, bare, alone, whole, submit) = (new(), new(), new(), new(), new());
+        (aloneCpu, wholeCpu) = (default, default);
         for (var round = 0; round < Rounds; round++) await RunRoundAsync(each);
 
         var n = (double)each * Rounds;
         run.WriteRaw($"posix_spawn of /bin/true and wait, concurrency {concurrency}, beside outlast", ("n", n), ("per_s", spawn.PerSecond));
         run.WriteRaw($"outlast's wrapper and keeper scripts alone, concurrency {concurrency}", ("n", n), ("per_s", bare.PerSecond));
-        run.Write($"process runner without a store, concurrency {concurrency}", ("n", n), ("per_s", alone.PerSecond), ("ratio_to_scripts", alone.PerSecond / bare.PerSecond));
-        run.Write($"whole runtime, durable, adoptable, concurrency {concurrency}", ("n", n), ("submit_per_s", submit.PerSecond), ("per_s", whole.PerSecond), ("ratio_to_scripts", whole.PerSecond / bare.PerSecond), ("ratio_to_spawn", whole.PerSecond / spawn.PerSecond));
+        run.Write($"process runner without a store, concurrency {concurrency}", ("n", n), ("per_s", alone.PerSecond), ("own_cpu_ms_per_task", aloneCpu.TotalMilliseconds / n), ("ratio_to_scripts", alone.PerSecond / bare.PerSecond));
+        run.Write($"whole runtime, durable, adoptable, concurrency {concurrency}", ("n", n), ("submit_per_s", submit.PerSecond), ("per_s", whole.PerSecond), ("own_cpu_ms_per_task", wholeCpu.TotalMilliseconds / n), ("ratio_to_scripts", whole.PerSecond / bare.PerSecond), ("ratio_to_spawn", whole.PerSecond / spawn.PerSecond));
 
         async Task RunRoundAsync(int count)
         {
             await spawn.AddAsync(count, () => Callers.ShareBlockingAsync(count, concurrency, _ => SystemCalls.Wait(BareProcess.Start(Commands.True))));
             await bare.AddAsync(count, () => Callers.ShareBlockingAsync(count, concurrency, _ => scripts.Run()));
+            var start = OwnCpu;
             await alone.AddAsync(count, () => Callers.ShareAsync(count, concurrency, async _ =>
             {
                 var outcome = await runner.RunAsync(scripts.Describe(), run.Cancel);
                 if (outcome.Kind != OutcomeKind.Succeeded) throw new InvalidOperationException(outcome.Reason);
             }));
+            aloneCpu += OwnCpu - start;
+            start = OwnCpu;
             await whole.AddAsync(count, async () =>
             {
                 var ids = new TaskId[count];
                 await submit.AddAsync(count, () => Callers.ShareAsync(count, Submitters, async i => ids[i] = await host.SubmitAsync(Commands.Submission(Commands.True), run.Cancel)));
                 foreach (var id in ids) await host.CompleteAsync(id, run.Cancel);
             });
+            wholeCpu += OwnCpu - start;
         }
     }
+
+    /// <summary>The processes that are started are not in it.</summary>
+    private static TimeSpan OwnCpu => SystemCalls.CpuOf(Environment.ProcessId);
 }
