@@ -11,8 +11,6 @@ internal static class ProcessFigures
         return double.Parse(line["VmRSS:".Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) / 1024;
     }
 
-    public static double CpuMs(int pid) => SystemCalls.CpuOf(pid).TotalMilliseconds;
-
     /// <summary>Per cent of one core over some seconds.</summary>
     public static async Task<double> CpuPercentAsync(int pid, int seconds, CancellationToken cancel)
     {

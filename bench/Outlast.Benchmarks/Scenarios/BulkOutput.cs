@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Outlast.Benchmarks.Harness;
 using Outlast.Benchmarks.Hosts;
 using Outlast.Benchmarks.Machine;
