@@ -9,11 +9,13 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
 {
     private readonly StoreCommit _commit;
     private readonly ImmutableArray<TaskDocuments> _documents;
+    private readonly ImmutableArray<byte[]?> _hostEvents;
 
     public CommitWrite(StoreCommit commit)
     {
         _commit = commit;
         _documents = [.. commit.Changes.Select(TaskDocuments.Of)];
+        _hostEvents = TaskDocuments.Of(commit.HostEvents);
     }
 
     protected override CommitVerdict Write(WriteSession session) => FindTakenKey(session) ?? FindMismatch(session) ?? WriteAll(session);
@@ -49,21 +51,29 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
             var number = change.ExpectedVersion == 0 ? session.Insert(change.After, _documents[i]) : session.Update(change.After, _documents[i]);
             if (change.Key is { } key) session.InsertKey(key, change.After.Id);
             records.Add(change.After with { Number = number });
-            for (var j = 0; j < change.Events.Length; j++) events.Add(session.Insert(change.EventAt(j, session.NextEvent())));
+            for (var j = 0; j < change.Events.Length; j++) events.Add(session.Insert(change.EventAt(j, session.NextEvent()), _documents[i].Events[j]));
         }
-        foreach (var draft in _commit.HostEvents)
-            events.Add(session.Insert(new TaskEvent(session.NextEvent(), null, null, 0, draft.Type, draft.At, null, null, draft.Data)));
+        for (var i = 0; i < _hostEvents.Length; i++)
+        {
+            var draft = _commit.HostEvents[i];
+            events.Add(session.Insert(new TaskEvent(session.NextEvent(), null, null, 0, draft.Type, draft.At, null, null, draft.Data), _hostEvents[i]));
+        }
         return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable());
     }
 }
 
 /// <summary>What is written of one change beside its columns.</summary>
 /// <param name="State">Everything but the spec.</param>
+/// <param name="Events">The details of each event; none where it has none.</param>
 /// <param name="Spec">The spec, with a new record only.</param>
 /// <param name="Search">Where text is looked for, with a new record only.</param>
-internal sealed record TaskDocuments(byte[] State, byte[]? Spec, string? Search)
+internal sealed record TaskDocuments(byte[] State, ImmutableArray<byte[]?> Events, byte[]? Spec, string? Search)
 {
     public static TaskDocuments Of(RecordChange change) => change.ExpectedVersion == 0
-        ? new(RecordSerializer.WriteState(change.After), RecordSerializer.WriteSpec(change.After.Spec), TaskSearch.Haystack(change.After.Spec))
-        : new(RecordSerializer.WriteState(change.After), null, null);
+        ? new(RecordSerializer.WriteState(change.After), Of(change.Events), RecordSerializer.WriteSpec(change.After.Spec), TaskSearch.Haystack(change.After.Spec))
+        : new(RecordSerializer.WriteState(change.After), Of(change.Events), null, null);
+
+    public static ImmutableArray<byte[]?> Of(ImmutableArray<TaskEventDraft> events) => events.IsEmpty ? [] : [.. events.Select(e => Of(e.Data))];
+
+    public static byte[]? Of(ImmutableSortedDictionary<string, JsonElement> data) => data.IsEmpty ? null : RecordSerializer.WriteEventData(data);
 }

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using System.Text.Json;
 using Outlast.Storage;
 
 namespace Outlast.Sqlite;
@@ -9,6 +7,24 @@ namespace Outlast.Sqlite;
 internal sealed class WriteSession(Database database, long epoch)
 {
     private static readonly TaskState[] AllStates = Enum.GetValues<TaskState>();
+
+    // Prepared once: looking a statement up by its text would cost as much as running it.
+    private readonly Statement _begin = database.Prepare("BEGIN IMMEDIATE");
+    private readonly Statement _commit = database.Prepare("COMMIT");
+    private readonly Statement _readMeta = database.Prepare("SELECT epoch, transactions, last_number, last_event FROM meta");
+    private readonly Statement _writeMeta = database.Prepare("UPDATE meta SET transactions = ?, last_number = ?, last_event = ?");
+    private readonly Statement _writeCount = database.Prepare("UPDATE counts SET tasks = tasks + ? WHERE state = ?");
+    private readonly Statement _findHead = database.Prepare("SELECT number, state, version, token, ended_at, events FROM tasks WHERE id = ?");
+    private readonly Statement _isBuried = database.Prepare("SELECT 1 FROM tombstones WHERE id = ?");
+    private readonly Statement _insertKey = database.Prepare("INSERT INTO idempotency_keys (key, task, body_hash) VALUES (?, ?, ?)");
+    private readonly Statement _insertTask = database.Prepare(
+        "INSERT INTO tasks (state, version, attempt, events, token, first_in_line, not_before, ended_at, cause, document, number, id, kind, parent, root, detached, start_by, session, labels) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    private readonly Statement _insertSpec = database.Prepare("INSERT INTO specs (number, search, spec) VALUES (?, ?, ?)");
+    private readonly Statement _updateTask = database.Prepare(
+        "UPDATE tasks SET state = ?, version = ?, attempt = ?, events = ?, token = ?, first_in_line = ?, not_before = ?, ended_at = ?, cause = ?, document = ? WHERE number = ?");
+    private readonly Statement _insertEvent = database.Prepare("INSERT INTO events (seq, task, task_seq, type, at, state, attempt, session, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
     private readonly long[] _countChanges = new long[AllStates.Length];
     private long _lastNumber;
     private long _lastEvent;
@@ -21,8 +37,8 @@ internal sealed class WriteSession(Database database, long epoch)
     public void Begin()
     {
         Transaction = 0;
-        database.Prepare("BEGIN IMMEDIATE").Run();
-        using var meta = database.Prepare("SELECT epoch, transactions, last_number, last_event FROM meta");
+        _begin.Ready().Run();
+        using var meta = _readMeta.Ready();
         if (!meta.Step()) throw new SqliteFault(SQLitePCL.raw.SQLITE_CORRUPT, "the row of meta is missing");
         if (meta.Number(0) != epoch) throw new SupersededException(meta.Number(0), epoch);
         Transaction = meta.Number(1) + 1;
@@ -34,16 +50,16 @@ internal sealed class WriteSession(Database database, long epoch)
     /// <summary>Writes the counters and commits: the one fsync.</summary>
     public void Commit()
     {
-        database.Prepare("UPDATE meta SET transactions = ?, last_number = ?, last_event = ?").With(Transaction).With(_lastNumber).With(_lastEvent).Run();
+        _writeMeta.Ready().With(Transaction).With(_lastNumber).With(_lastEvent).Run();
         foreach (var state in AllStates)
             if (_countChanges[(int)state] is not 0 and var change)
-                database.Prepare("UPDATE counts SET tasks = tasks + ? WHERE state = ?").With(change).With(Columns.Of(state)).Run();
-        database.Prepare("COMMIT").Run();
+                _writeCount.Ready().With(change).With(Columns.Of(state)).Run();
+        _commit.Ready().Run();
     }
 
     public TaskHead? FindHead(TaskId id)
     {
-        using var row = database.Prepare("SELECT number, state, version, token, ended_at, events FROM tasks WHERE id = ?").With(id.ToString());
+        using var row = _findHead.Ready().With(id.ToString());
         if (!row.Step()) return null;
         // A state that no program wrote makes the row unreadable; whoever changes the record has read it before.
         var state = Columns.State(row.TextOrNone(1)) ?? throw new SqliteFault(SQLitePCL.raw.SQLITE_MISMATCH, $"task {id} has no known state");
@@ -52,23 +68,22 @@ internal sealed class WriteSession(Database database, long epoch)
 
     public bool IsBuried(TaskId id)
     {
-        using var row = database.Prepare("SELECT 1 FROM tombstones WHERE id = ?").With(id.ToString());
+        using var row = _isBuried.Ready().With(id.ToString());
         return row.Step();
     }
 
     public KeyOwner? FindKey(string key) => NameReader.FindKey(database, key);
 
     public void InsertKey(IdempotencyKey key, TaskId task) =>
-        database.Prepare("INSERT INTO idempotency_keys (key, task, body_hash) VALUES (?, ?, ?)").With(key.Key).With(task.ToString()).With(key.BodyHash).Run();
+        _insertKey.Ready().With(key.Key).With(task.ToString()).With(key.BodyHash).Run();
 
     public long Insert(TaskRecord record, TaskDocuments documents)
     {
         var number = ++_lastNumber;
-        database.Prepare("INSERT INTO tasks (state, version, attempt, events, token, first_in_line, not_before, ended_at, cause, document, number, id, kind, parent, root, detached, start_by, session, labels) " +
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        _insertTask.Ready()
             .WithState(record, documents).With(number).With(record.Id.ToString()).With(Columns.Of(record.Spec.Kind)).With(record.Parent?.ToString()).With(record.Root.ToString())
             .With(record.Spec.Detached ? 1 : 0).With(Columns.Of(record.Spec.StartBy)).With(record.Spec.Session).With(LabelsOf(record.Spec)).Run();
-        database.Prepare("INSERT INTO specs (number, search, spec) VALUES (?, ?, ?)").With(number).With(documents.Search).With(documents.Spec).Run();
+        _insertSpec.Ready().With(number).With(documents.Search).With(documents.Spec).Run();
         _countChanges[(int)record.State]++;
         return number;
     }
@@ -76,8 +91,7 @@ internal sealed class WriteSession(Database database, long epoch)
     public long Update(TaskRecord record, TaskDocuments documents)
     {
         var head = FindHead(record.Id)!.Value;
-        database.Prepare("UPDATE tasks SET state = ?, version = ?, attempt = ?, events = ?, token = ?, first_in_line = ?, not_before = ?, ended_at = ?, cause = ?, document = ? WHERE number = ?")
-            .WithState(record, documents).With(head.Number).Run();
+        _updateTask.Ready().WithState(record, documents).With(head.Number).Run();
         _countChanges[(int)head.State]--;
         _countChanges[(int)record.State]++;
         return head.Number;
@@ -85,11 +99,11 @@ internal sealed class WriteSession(Database database, long epoch)
 
     public long NextEvent() => ++_lastEvent;
 
-    public TaskEvent Insert(TaskEvent e)
+    public TaskEvent Insert(TaskEvent e, byte[]? data)
     {
-        database.Prepare("INSERT INTO events (seq, task, task_seq, type, at, state, attempt, session, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        _insertEvent.Ready()
             .With(e.Seq).With(e.Task?.ToString()).With(e.TaskSeq).With(Columns.Of(e.Type)).With(Columns.Of(e.At)).With(e.State is { } state ? Columns.Of(state) : null)
-            .With(e.Attempt).With(e.Session).With(e.Data.IsEmpty ? null : RecordSerializer.WriteEventData(e.Data)).Run();
+            .With(e.Attempt).With(e.Session).With(data).Run();
         return e;
     }
 
