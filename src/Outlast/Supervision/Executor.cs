@@ -34,8 +34,6 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         var live = Announce(adopted, new AttemptClock(time, ElapsedBefore(adopted), idleBefore, enforceAfter));
         return FollowAsync(live, async () =>
         {
-            // A stop that was committed after the adoption and before the announcement has found nobody to tell.
-            stopper.Look(await ledger.ReadAsync(live.Id, _letGo));
             var outcome = await live.Runner.AdoptAsync(live.Context, _letGo);
             return ended is null ? outcome : outcome with { Evidence = [ended, .. outcome.Evidence] };
         }, release);
@@ -77,15 +75,17 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
 
     private async Task FollowAsync(LiveAttempt live, Func<Task<TaskOutcome>> run, Action release)
     {
+        var holdsPlace = true;
         try
         {
-            stopper.Look(live);
+            // A stop that was committed between the claim and the announcement has found nobody to tell.
+            stopper.Look(await ledger.ReadAsync(live.Id, _letGo));
             var transition = await ConcludeAsync(live, run);
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
             var settled = ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo);
             // The place is free as soon as the end is handed over: who waits for it need not wait for the disk as well.
-            release();
+            Release();
             await settled;
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
@@ -99,6 +99,13 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         finally
         {
             attempts.Remove(live);
+            if (holdsPlace) Release();
+        }
+
+        void Release()
+        {
+            holdsPlace = false;
+            release();
         }
     }
 

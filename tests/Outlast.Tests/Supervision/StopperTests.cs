@@ -129,4 +129,18 @@ public sealed class StopperTests
         Assert.Equal((TaskState.Stopped, EndCause.User, 1), (record.State, record.End!.Cause, record.Attempt));
         Assert.Equal(1, runner.Started);
     }
+
+    [Fact]
+    [Trait("Requirement", "U-12")]
+    public async Task A_stop_between_the_claim_and_the_start_is_heard()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        host.Feed.Changed += record =>
+        {
+            if (record is { State: TaskState.Running, Process: null, Stop: null }) host.Client.StopAsync(record.Id, Stop).GetAwaiter().GetResult();
+        };
+        var record = await host.EndOf((await host.SubmitAsync()).Record.Id);
+        Assert.Equal((TaskState.Stopped, EndCause.User), (record.State, record.End!.Cause));
+        await Eventually.TrueAsync(() => host.Dispatcher.Taken == 0, "its place is free");
+    }
 }
