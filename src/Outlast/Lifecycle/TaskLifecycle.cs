@@ -270,7 +270,7 @@ internal static class TaskLifecycle
         FirstInLine = false,
         NotBefore = null,
         Resumes = false,
-    }, EndFields(end).As(TaskEventType.Settled, at));
+    }, EndFields(end).With("kind", Names.Of(before.Spec.Kind)).As(TaskEventType.Settled, at));
 
     /// <summary>A clock that was set back must not make an end before its start, which no store accepts.</summary>
     private static DateTimeOffset NotBeforeItsStart(TaskRecord record, DateTimeOffset at)

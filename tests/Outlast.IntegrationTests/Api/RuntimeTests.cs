@@ -1,0 +1,108 @@
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Outlast.AspNetCore;
+using Outlast.Client;
+using Outlast.Hosting;
+using Outlast.Runners.Processes;
+using Outlast.Sqlite;
+using Outlast.TestKit;
+using Xunit;
+
+namespace Outlast.IntegrationTests.Api;
+
+/// <summary>The real runtime behind the real server: SQLite and real processes.</summary>
+public sealed class RuntimeTests : IAsyncLifetime
+{
+    private readonly ScratchFolder _folder = new();
+    private WebApplication _app = null!;
+    private OutlastHttpClient _client = null!;
+
+    public async Task InitializeAsync()
+    {
+        var builder = OutlastServer.CreateBuilder(new() { SocketPath = _folder.File("host.sock") });
+        builder.Services.AddOutlast(new DataFolder(_folder.Path));
+        builder.Services.UseSqlite();
+        builder.Services.AddProcessRunner(new() { Data = new DataFolder(_folder.Path) });
+        _app = builder.Build();
+        _app.UseOutlast();
+        await _app.StartAsync();
+        _client = new(HostAddress.OfSocket(_folder.File("host.sock")));
+    }
+
+    public async Task DisposeAsync()
+    {
+        _client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    [Trait("Requirement", "D3")]
+    public async Task A_command_is_run_followed_and_ended_and_every_route_tells_the_same()
+    {
+        var task = await _client.SubmitAsync(Shell("for i in 1 2 3; do echo step $i; done; printf 'é'; exit 7"), "key-1");
+        var printed = new MemoryStream();
+        await _client.FollowOutputAsync(task.Id, 0, printed.WriteAsync).Soon();
+        var frames = new List<OutputFrame>();
+        await foreach (var frame in _client.StreamOutputAsync(task.Id)) frames.Add(frame);
+        var ended = await _client.GetAsync(task.Id);
+        Assert.Equal("step 1\nstep 2\nstep 3\né", Encoding.UTF8.GetString(printed.ToArray()));
+        Assert.Equal(printed.ToArray(), frames.OfType<OutputFrame.Chunk>().SelectMany(c => c.Bytes.ToArray()));
+        Assert.Equal(new OutputFrame.End("failed", 7), frames[^1]);
+        Assert.Equal(("failed", "failed", "exit", 7, 1, printed.Length), (ended.State, ended.End!.State, ended.End.Cause, ended.End.ExitCode, ended.Attempt, ended.Output.Bytes));
+        Assert.Equal(ended.Id, (await _client.SubmitAsync(Shell("for i in 1 2 3; do echo step $i; done; printf 'é'; exit 7"), "key-1")).Id);
+        var mismatch = await Assert.ThrowsAsync<OutlastProblemException>(() => _client.SubmitAsync(Shell("exit 8"), "key-1"));
+        Assert.Equal((ProblemTypes.IdempotencyMismatch, ended.Id), (mismatch.Type, mismatch.Text("id")));
+        Assert.Equal([ended.Id], await _client.ResolveAsync("1"));
+        Assert.Equal([ended.Id], await _client.ResolveAsync(ended.Id[^6..]));
+    }
+
+    [Fact]
+    [Trait("Requirement", "S285-4")]
+    public async Task The_first_and_the_last_event_of_a_task_name_the_same_task_and_kind()
+    {
+        var task = await _client.SubmitAsync(Shell("exit 0"));
+        await _client.WaitAsync(task.Id).Soon();
+        var events = (await _client.ReadEventsAsync(task: task.Id)).Events;
+        Assert.Equal(("task.submitted", "task.ended"), (events[0].Type, events[^1].Type));
+        Assert.Equal((task.Id, task.Id), (events[0].Task, events[^1].Task));
+        Assert.Equal("process", events[0].Data["kind"].GetString());
+        Assert.Equal("process", events[^1].Data["kind"].GetString());
+        Assert.Equal(Enumerable.Range(1, events.Count).Select(n => (long?)n), events.Select(e => e.TaskSeq));
+        Assert.Single(events, e => e.Type == "task.ended");
+    }
+
+    [Fact]
+    [Trait("Requirement", "C3")]
+    public async Task A_stop_is_accepted_twice_and_refused_once_the_task_has_ended()
+    {
+        var task = await _client.SubmitAsync(Shell("trap '' TERM; echo ready; while :; do sleep 0.05; done"));
+        await Eventually.TrueAsync(async () => (await _client.ReadOutputAsync(task.Id, 0)).Size > 0, "the command is ready");
+        Assert.Equal("stopping", (await _client.StopAsync(task.Id, new("wrong branch"))).State);
+        var again = await _client.StopAsync(task.Id, new("another reason", Now: true));
+        Assert.Equal(("stopping", "wrong branch"), (again.State, again.Stop!.Reason));
+        var ended = await _client.WaitAsync(task.Id).Soon();
+        Assert.Equal(("stopped", "user", "http"), (ended.State, ended.End!.Cause, ended.End.Actor!.Via));
+        Assert.Contains("wrong branch", ended.End.Reason);
+        var refused = await Assert.ThrowsAsync<OutlastProblemException>(() => _client.StopAsync(task.Id));
+        Assert.Equal((ProblemTypes.Ended, "stopped"), (refused.Type, refused.Text("state")));
+        var unknown = await Assert.ThrowsAsync<OutlastProblemException>(() => _client.StopAsync(TaskId.New(DateTimeOffset.UnixEpoch).ToString()));
+        Assert.Equal(404, unknown.Status);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C11")]
+    public async Task A_command_goes_on_when_its_only_reader_goes_away()
+    {
+        var task = await _client.SubmitAsync(Shell("echo a; while [ ! -e go ]; do sleep 0.02; done; echo b", _folder.Path));
+        using (var gone = new OutlastHttpClient(HostAddress.OfSocket(_folder.File("host.sock"))))
+            await foreach (var frame in gone.StreamOutputAsync(task.Id)) break;
+        File.WriteAllText(_folder.File("go"), "");
+        var ended = await _client.WaitAsync(task.Id).Soon();
+        Assert.Equal(("completed", 4L), (ended.State, ended.Output.Bytes));
+    }
+
+    private static SubmitRequest Shell(string text, string? cwd = null) => new() { Process = new() { Shell = text, Cwd = cwd } };
+}
