@@ -42,6 +42,11 @@ internal sealed class HostConnection : IDisposable
                 if (arrived && !repeatable) throw Unreachable(maybeDone: true, e);
                 if (!await patience.HoldAsync(cancel).ConfigureAwait(false)) throw Unreachable(arrived, e);
             }
+            catch (OutlastProblemException e) when (e.Type == ProblemTypes.Draining)
+            {
+                // It did nothing and is about to be away.
+                if (!await patience.HoldAsync(cancel).ConfigureAwait(false)) throw;
+            }
         }
     }
 

@@ -113,6 +113,26 @@ public sealed class ClientTests
     }
 
     [Fact]
+    public async Task A_host_that_is_going_is_as_good_as_away()
+    {
+        await using var host = await ApiHost.StartAsync();
+        host.Tasks.Fault = new DrainingException();
+        var options = new OutlastClientOptions
+        {
+            RetryFor = Patient.RetryFor, RetryPause = Patient.RetryPause, HostAway = _ =>
+            {
+                host.Tasks.Fault = null;
+                return Task.FromResult<HostAddress?>(null);
+            },
+        };
+        using var client = new OutlastHttpClient(HostAddress.OfSocket(host.Options.SocketPath), options);
+        await client.SubmitAsync(new() { Process = new() { Argv = ["a"] } }).Soon();
+        Assert.Single(host.Tasks.Submissions);
+        host.Tasks.Fault = new DrainingException();
+        Assert.Equal(ProblemTypes.Draining, (await Assert.ThrowsAsync<OutlastProblemException>(() => host.Client.ListAsync())).Type);
+    }
+
+    [Fact]
     public async Task A_client_that_retries_submits_under_a_key_so_that_one_task_comes_of_it()
     {
         await using var host = await ApiHost.StartAsync();

@@ -212,7 +212,10 @@ public sealed class OutputStreamTests
         await using var host = await ApiHost.StartAsync(time);
         var task = host.Tasks.Add();
         host.Tasks.Print(task.Id, "first"u8);
-        var messages = ReadAllAsync(host.Client.StreamOutputAsync(task.Id.ToString()));
+        await using var messages = host.Client.StreamOutputAsync(task.Id.ToString()).GetAsyncEnumerator();
+        var frames = new List<OutputFrame>();
+        Assert.True(await messages.MoveNextAsync().AsTask().Soon());
+        frames.Add(messages.Current);
         var raw = new StringBuilder();
         var following = host.Client.FollowOutputAsync(task.Id.ToString(), 0, (bytes, _) =>
         {
@@ -225,8 +228,9 @@ public sealed class OutputStreamTests
         host.Tasks.End(task.Id);
         Assert.Equal(6, await following.Soon());
         Assert.Equal("firstsecond", raw.ToString());
-        Assert.Equal([("first", 0L), ("second", 0L)], (await messages.Soon()).OfType<OutputFrame.Chunk>().Select(c => (Encoding.ASCII.GetString(c.Bytes.Span), c.Offset)));
-        Assert.Single((await messages).OfType<OutputFrame.Gap>(), new OutputFrame.Gap(5, 0, "attempt"));
+        while (await messages.MoveNextAsync().AsTask().Soon()) frames.Add(messages.Current);
+        Assert.Equal([("first", 0L), ("second", 0L)], frames.OfType<OutputFrame.Chunk>().Select(c => (Encoding.ASCII.GetString(c.Bytes.Span), c.Offset)));
+        Assert.Equal([new OutputFrame.Gap(5, 0, "attempt")], frames.OfType<OutputFrame.Gap>());
     }
 
     [Fact]
