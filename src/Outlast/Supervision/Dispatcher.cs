@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Outlast.Diagnostics;
 using Outlast.Lifecycle;
@@ -23,22 +22,14 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
 {
     private readonly Lock _lock = new();
     // Guarded by _lock: who waits, in order; who waits for a time; how many places are taken; whether claiming goes on.
-    private readonly SortedSet<Ready> _ready = [];
-    private readonly Dictionary<TaskId, Ready> _byId = [];
+    private readonly ReadyQueue _ready = new();
     private readonly Dictionary<TaskId, Later> _later = [];
-    private readonly HashSet<TaskId> _reserved = [];
     private int _taken;
     private bool _open;
-    private ImmutableDictionary<TaskId, int>? _positions;
     private ITimer? _timer;
     private CancellationToken _letGo;
 
-    private readonly record struct Ready(bool FirstInLine, long Number, TaskId Id) : IComparable<Ready>
-    {
-        public int CompareTo(Ready other) => FirstInLine != other.FirstInLine ? (FirstInLine ? -1 : 1) : Number.CompareTo(other.Number);
-    }
-
-    private readonly record struct Later(Ready Ready, DateTimeOffset NotBefore);
+    private readonly record struct Later(bool FirstInLine, long Number, DateTimeOffset NotBefore);
 
     /// <summary>How many tasks are queued.</summary>
     public int Queued
@@ -85,21 +76,21 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
     {
         lock (_lock)
         {
-            if (record.State == TaskState.Queued) EnqueueNeedsLock(new Ready(record.FirstInLine, record.Number, record.Id), record.NotBefore);
-            else if (!ForgetNeedsLock(record.Id)) return;
+            if (record.State == TaskState.Queued) EnqueueNeedsLock(record.Id, record.FirstInLine, record.Number, record.NotBefore);
+            else if (!_ready.Remove(record.Id) && !_later.Remove(record.Id)) return;
         }
         Pump();
     }
 
-    /// <summary>The task that a place was reserved for exists; if it has been claimed meanwhile, the place is free again.</summary>
+    /// <summary>The task that a place was reserved for exists: it is claimed at once, unless it has got another place meanwhile.</summary>
     public void Assign(Reservation reservation, TaskId id)
     {
         lock (_lock)
         {
-            if (!_byId.ContainsKey(id) || !reservation.Keep()) return;
-            _reserved.Add(id);
+            if (!_open || !_ready.Remove(id)) return;
+            reservation.Keep();
         }
-        Pump();
+        _ = Task.Run(() => ClaimAsync(id));
     }
 
     /// <summary>Tasks that waited before this host was there.</summary>
@@ -107,7 +98,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
     {
         lock (_lock)
         {
-            foreach (var task in tasks) EnqueueNeedsLock(new Ready(task.FirstInLine, task.Number, task.Id), task.NotBefore);
+            foreach (var task in tasks) EnqueueNeedsLock(task.Id, task.FirstInLine, task.Number, task.NotBefore);
         }
         Pump();
     }
@@ -131,9 +122,8 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
         lock (_lock)
         {
             if (_later.TryGetValue(id, out var later)) return new(_ready.Count + 1, $"not before {later.NotBefore.ToUniversalTime():yyyy-MM-dd'T'HH:mm:ss.fff'Z'}");
-            _positions ??= _ready.Select((r, i) => KeyValuePair.Create(r.Id, i + 1)).ToImmutableDictionary();
-            if (!_positions.TryGetValue(id, out var position)) return null;
-            return new(position, health.Failure is { } failure ? $"the store: {failure}" : $"{LimitName}: {_taken} of {Max}");
+            var position = _ready.PositionOf(id);
+            return position == 0 ? null : new(position, health.Failure is { } failure ? $"the store: {failure}" : $"{LimitName}: {_taken} of {Max}");
         }
     }
 
@@ -147,27 +137,11 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
 
     private string LimitName => options.Total is { } total && total < options.Processes ? "host" : "kind process";
 
-    private bool ForgetNeedsLock(TaskId id)
+    private void EnqueueNeedsLock(TaskId id, bool firstInLine, long number, DateTimeOffset? notBefore)
     {
-        if (_later.Remove(id)) return true;
-        if (!_byId.Remove(id, out var ready)) return false;
-        _ready.Remove(ready);
-        _positions = null;
-        if (_reserved.Remove(id)) _taken--;
-        return true;
-    }
-
-    private void EnqueueNeedsLock(Ready ready, DateTimeOffset? notBefore)
-    {
-        if (_byId.ContainsKey(ready.Id) || _later.ContainsKey(ready.Id)) return;
-        if (notBefore is { } at && at > time.GetUtcNow())
-        {
-            _later[ready.Id] = new(ready, at);
-            return;
-        }
-        _byId[ready.Id] = ready;
-        _ready.Add(ready);
-        _positions = null;
+        if (_ready.Contains(id) || _later.ContainsKey(id)) return;
+        if (notBefore is { } at && at > time.GetUtcNow()) _later[id] = new(firstInLine, number, at);
+        else _ready.Add(id, firstInLine, number);
     }
 
     private void Pump()
@@ -177,25 +151,10 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
         {
             if (!_open) return;
             MoveDueNeedsLock();
-            if (health.Failure is null)
+            while (health.Failure is null && _taken < Max && _ready.TryTake(out var id))
             {
-                foreach (var ready in _ready)
-                {
-                    var reserved = _reserved.Contains(ready.Id);
-                    if (!reserved && _taken >= Max)
-                    {
-                        if (_reserved.Count == 0) break;
-                        continue;
-                    }
-                    if (!_reserved.Remove(ready.Id)) _taken++;
-                    claim.Add(ready.Id);
-                }
-                foreach (var id in claim)
-                {
-                    _byId.Remove(id, out var ready);
-                    _ready.Remove(ready);
-                    _positions = null;
-                }
+                _taken++;
+                claim.Add(id);
             }
         }
         foreach (var id in claim) _ = Task.Run(() => ClaimAsync(id));
@@ -208,7 +167,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
         foreach (var (id, later) in _later.Where(l => l.Value.NotBefore <= now).ToList())
         {
             _later.Remove(id);
-            EnqueueNeedsLock(later.Ready, null);
+            _ready.Add(id, later.FirstInLine, later.Number);
         }
         if (_later.Count > 0) _timer?.Change(Positive(_later.Values.Min(l => l.NotBefore) - now), Timeout.InfiniteTimeSpan);
     }
