@@ -11,7 +11,8 @@ CREATE TABLE meta (
 INSERT INTO meta VALUES (1, 0, 0, 0, 0, 0);
 
 -- What changes with a task. Times are 100 ns since 1970, so that nothing is rounded and order is the order of numbers.
--- Two indexes and no more: the id, and the end, in which the open tasks (no end) come first, in order of number.
+-- Each row stands in two indexes and no more: the id, and the end, in which the open tasks (no end) come first, in order of number.
+-- Only a task with a session stands in a third, which no later change of the task touches.
 CREATE TABLE tasks (
   number        INTEGER PRIMARY KEY CHECK (number >= 1),
   id            TEXT    NOT NULL UNIQUE CHECK (length(id) = 26),
@@ -40,6 +41,7 @@ CREATE TABLE tasks (
   CHECK ((parent IS NULL) = (root = id))
 );
 CREATE INDEX tasks_by_end ON tasks (ended_at);
+CREATE INDEX tasks_by_session ON tasks (session) WHERE session IS NOT NULL;
 
 -- What a task was asked to be: written once, and apart, because an update rewrites its whole row and specs carry environments.
 CREATE TABLE specs (

@@ -109,6 +109,7 @@ CREATE TABLE probe (
   filler BLOB
 );
 CREATE INDEX tasks_by_end ON tasks (ended_at);
+CREATE INDEX tasks_by_session ON tasks (session) WHERE session IS NOT NULL;
 CREATE INDEX idempotency_keys_by_task ON idempotency_keys (task);
 CREATE INDEX tombstones_by_removal ON tombstones (removed_at);
 COMMIT;
