@@ -34,9 +34,9 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
         _ = TellIfQueuedAsync(task.Id, done.Token);
         if (request.Process!.Stdin!.Kind == "fifo") _ = new StdinForwarder(context, client).ForwardAsync(task.Id, done.Token);
 
-        await Task.WhenAll(
-            PrintAsync(task.Id, errorStream: false, cancel),
-            request.Process.Stderr == "separate" ? PrintAsync(task.Id, errorStream: true, cancel) : Task.CompletedTask);
+        await Together.RunAsync(cancel,
+            stop => PrintAsync(task.Id, errorStream: false, stop),
+            stop => request.Process.Stderr == "separate" ? PrintAsync(task.Id, errorStream: true, stop) : Task.CompletedTask);
         task = await client.WaitAsync(task.Id, cancel);
         await done.CancelAsync();
         Tell(task);
@@ -69,8 +69,9 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
     private string? Explanation(TaskView task)
     {
         if (task.End is not { } end || end.Cause == "exit") return null;
+        var state = task.State == TaskStateNames.Lost ? "is lost" : Words.State(task);
         var why = string.IsNullOrWhiteSpace(end.Reason) ? $"cause {end.Cause}" : end.Reason;
-        return $"task {task.Number} {(task.State == TaskStateNames.Failed ? "failed" : task.State == TaskStateNames.Lost ? "is lost" : task.State == TaskStateNames.Completed ? "completed" : Words.State(task))}: {why}. More: {context.Command($"show {task.Number}")}";
+        return $"task {task.Number} {(why.StartsWith(state, StringComparison.Ordinal) ? why : $"{state}: {why}")}. More: {context.Command($"show {task.Number}")}";
     }
 
     private async Task TellIfQueuedAsync(string id, CancellationToken cancel)

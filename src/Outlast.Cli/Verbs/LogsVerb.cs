@@ -32,7 +32,10 @@ internal static class LogsVerb
         var (output, errors) = (new OutputPrinter(context.Terminal, false, raw, json), new OutputPrinter(context.Terminal, true, raw, json));
 
         // One after the other keeps each whole; only a follower needs both at once.
-        if (follow && separate) await Task.WhenAll(PrintAsync(client, task, output, tail, 0, true, cancel), PrintAsync(client, task, errors, tail, 0, true, cancel));
+        if (follow && separate)
+        {
+            await Together.RunAsync(cancel, stop => PrintAsync(client, task, output, tail, 0, true, stop), stop => PrintAsync(client, task, errors, tail, 0, true, stop));
+        }
         else
         {
             await PrintAsync(client, task, output, tail, since ?? 0, follow, cancel);
