@@ -12,7 +12,7 @@ internal static class EventsVerb
     public static Command Create(CommandContext context)
     {
         var (command, json) = Verb.Make("events", "What happened, in order: to one task, or to all", "One event a line");
-        var id = new Argument<string?>("ID") { Description = "The task; none: all tasks and the host", Arity = ArgumentArity.ZeroOrOne };
+        var id = Verb.OneTaskOrAll();
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on as more happens; with a task, until it has ended" };
         var after = Verb.Number("--after", "Only events after the one with this number", least: 0);
         command.Arguments.Add(id);

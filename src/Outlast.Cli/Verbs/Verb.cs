@@ -13,9 +13,11 @@ internal static class Verb
         return (new Command(name, description) { asJson }, asJson);
     }
 
-    public static Argument<string> OneTask() => new("ID") { Description = "The task: its number, its id, or an end of its id" };
+    public static Argument<string> OneTask() => RefusingOptions(new Argument<string>("ID") { Description = "The task: its number, its id, or an end of its id" });
 
-    public static Argument<string[]> Tasks() => new("ID") { Description = "The tasks: numbers, ids, or ends of ids", Arity = ArgumentArity.OneOrMore };
+    public static Argument<string?> OneTaskOrAll() => RefusingOptions(new Argument<string?>("ID") { Description = "The task; none: all tasks and the host", Arity = ArgumentArity.ZeroOrOne });
+
+    public static Argument<string[]> Tasks() => RefusingOptions(new Argument<string[]>("ID") { Description = "The tasks: numbers, ids, or ends of ids", Arity = ArgumentArity.OneOrMore });
 
     /// <summary>An option that takes a whole number from <paramref name="least"/> up.</summary>
     public static Option<long?> Number(string name, string description, long least) => new(name)
@@ -29,6 +31,16 @@ internal static class Verb
             return null;
         },
     };
+
+    /// <summary>An unknown option would otherwise be taken for the name of a task.</summary>
+    private static T RefusingOptions<T>(T argument) where T : Argument
+    {
+        argument.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(t => t.Value.StartsWith('-')) is { } option) result.AddError($"unrecognized option '{option.Value}'");
+        });
+        return argument;
+    }
 
     /// <summary>Reads <c>NAME=VALUE</c> pairs; the last of a name counts.</summary>
     public static Dictionary<string, string> Pairs(string option, IEnumerable<string> texts)

@@ -1,0 +1,128 @@
+using System.Collections;
+using Outlast.Cli;
+using Outlast.Cli.Calling;
+using Outlast.Cli.Rendering;
+using Outlast.Cli.Serving;
+using Outlast.Cli.Verbs;
+using Xunit;
+
+namespace Outlast.Tests.Cli;
+
+public sealed class ParsingTests
+{
+    [Theory]
+    [InlineData("run --name a --session s --parent none --label k=v --label l=w --cwd /w --env A=1 --env B=2 --stdin none --stderr merge --output-via file --leftovers keep --timeout 1s --idle-timeout 1s --idle-warning 1s --stop-signal INT --stop-grace 1s --output-cap 1MiB --output-policy stop --refuse-when-full --idempotency-key k --repeatable -d --json -- x")]
+    [InlineData("run --stdin - -- x")]
+    [InlineData("run --stdin text --stderr separate --output-via pipe -- x -d --json --unknown")]
+    [InlineData("ps -a --limit 3 --state running,stopping --state failed --kind process --session s --label k=v --json")]
+    [InlineData("show 1 --json")]
+    [InlineData("tree 1 --json")]
+    [InlineData("logs 1 -f --tail 3 --raw --json")]
+    [InlineData("logs 1 --since-offset 10")]
+    [InlineData("wait 1 2 3 --any --timeout 5s --json")]
+    [InlineData("stop 1 2 --now --reason because --json")]
+    [InlineData("extend 1 --timeout +30m --idle +1h --json")]
+    [InlineData("events")]
+    [InlineData("events 1 -f --json")]
+    [InlineData("serve --listen 127.0.0.1:0")]
+    [InlineData("shutdown --json")]
+    [InlineData("doctor --json")]
+    [InlineData("version --json")]
+    public void Everything_promised_parses(string line) => Assert.Empty(Parse(line).Errors);
+
+    [Theory]
+    [InlineData("run --detached -- x")]
+    [InlineData("run --group g -- x")]
+    [InlineData("run --priority 1 -- x")]
+    [InlineData("run --retry 3 -- x")]
+    [InlineData("run --in 5m -- x")]
+    [InlineData("run --at 12:00 -- x")]
+    [InlineData("run --start-by 5m -- x")]
+    [InlineData("run --notify -- x")]
+    [InlineData("run --leftovers wait -- x")]
+    [InlineData("run --leftovers stop -- x")]
+    [InlineData("run --output-policy tail -- x")]
+    [InlineData("run --output-policy keep-ends -- x")]
+    [InlineData("run --unknown -- x")]
+    [InlineData("run x")]
+    [InlineData("shutdown --drain")]
+    [InlineData("shutdown --stop-tasks")]
+    [InlineData("serve --check")]
+    [InlineData("serve --install")]
+    [InlineData("stop --session s")]
+    [InlineData("logs 1 --since 5m")]
+    [InlineData("logs 1 --grep x")]
+    [InlineData("logs 1 --timestamps")]
+    [InlineData("restart")]
+    [InlineData("send 1 x")]
+    [InlineData("retry 1")]
+    [InlineData("prune")]
+    [InlineData("top")]
+    [InlineData("chat a")]
+    [InlineData("inbox")]
+    [InlineData("wait")]
+    [InlineData("show")]
+    [InlineData("show 1 2")]
+    [InlineData("ps --limit 0")]
+    [InlineData("ps --limit x")]
+    [InlineData("logs 1 --tail -1")]
+    [InlineData("nosuchverb")]
+    public void What_does_nothing_yet_does_not_parse(string line) => Assert.NotEmpty(Parse(line).Errors);
+
+    [Fact]
+    public void What_the_command_gets_is_nobody_elses_business()
+    {
+        var options = new RunOptions();
+        var request = options.ToRequest(Parse("run -- x"), new Caller(new Hashtable(), "/w"), ["x", "--", "@file", "-d", "[suggest]", ""]);
+
+        Assert.Equal(["x", "--", "@file", "-d", "[suggest]", ""], request.Process!.Argv!);
+        Assert.Equal("/w", request.Process.Cwd);
+    }
+
+    [Fact]
+    public void The_marks_of_a_task_and_of_the_script_are_not_passed_on()
+    {
+        var caller = new Caller(new Hashtable
+        {
+            ["OUTLAST_TASK_ID"] = "t", ["OUTLAST_ATTEMPT"] = "1", ["OUTLAST_ENV_0"] = "a.b=1", ["OUTLAST_SCRIPT"] = "1024\n SHLVL\n./outlast", ["SHLVL"] = "0", ["OUTLAST_DATA"] = "/d", ["A"] = "1",
+        }, "/w");
+
+        Assert.Equal(["A", "OUTLAST_DATA"], caller.Environment.Keys.Order());
+        Assert.Equal(1024, caller.OpenFiles);
+        Assert.Equal("t", caller.Task);
+        Assert.Equal("./outlast", caller.Program);
+    }
+
+    [Fact]
+    public void The_program_is_named_as_it_can_be_typed()
+    {
+        var folder = Path.GetDirectoryName(Environment.ProcessPath)!;
+        Assert.Equal("outlast", new Caller(new Hashtable(), "/").Program);
+        Assert.Equal("/r/outlast", new Caller(new Hashtable { ["OUTLAST_SCRIPT"] = "1\n\n/r/outlast", ["PATH"] = folder }, "/").Program);
+        Assert.Equal(Path.GetFileName(Environment.ProcessPath), new Caller(new Hashtable { ["OUTLAST_SCRIPT"] = "1\n\n" + Environment.ProcessPath, ["PATH"] = "/x:" + folder }, "/").Program);
+    }
+
+    [Theory]
+    [InlineData("0.1.0", null)]
+    [InlineData("0.0.9+abc", "older")]
+    [InlineData("99.0.0", null)]
+    public void A_host_that_is_older_is_named(string host, string? expected)
+    {
+        var own = ProgramVersion.Text.Split('+')[0];
+        var warning = ProgramVersion.Warning(host == own ? ProgramVersion.Text : host, "outlast shutdown");
+
+        if (expected is null) Assert.Null(warning);
+        else Assert.Contains(expected, warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_host_of_other_sources_is_named() =>
+        Assert.Contains("another build", ProgramVersion.Warning(ProgramVersion.Text.Split('+')[0] + "+other", "outlast shutdown"), StringComparison.Ordinal);
+
+    private static System.CommandLine.ParseResult Parse(string line)
+    {
+        var caller = new Caller(new Hashtable { ["OUTLAST_DATA"] = "/nowhere" }, "/");
+        var terminal = new Terminal(caller);
+        return CommandLine.Parse(new(caller, terminal, new HostDoor(caller, terminal, TimeProvider.System), TimeProvider.System), line.Split(' '));
+    }
+}
