@@ -63,16 +63,16 @@ internal static class EventsVerb
             Json.Write(terminal, happened, OutlastJson.Wire.EventView);
             return;
         }
-        var data = string.Join(' ', happened.Data.Select(d => $"{d.Key}={Words.Quote(d.Value.ToString())}"));
+        var data = EventWords.Of(happened);
         var subject = happened.Task is { } id ? id[^8..] : "host";
         if (!terminal.OutIsTerminal)
         {
-            terminal.Line(Words.Invariant($"{happened.Seq}\t{happened.At.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\t{happened.Task ?? "-"}\t{happened.Type}\t{happened.State ?? "-"}\t{ControlSequences.Escape(data)}"));
+            terminal.Line(Words.Invariant($"{happened.Seq}\t{happened.At.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}\t{happened.Task ?? "-"}\t{happened.Type}\t{happened.State ?? "-"}\t{data}"));
             return;
         }
         var (seq, at, type) = ($"{happened.Seq,6}", happened.At.ToLocalTime().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture), $"{happened.Type,-20}");
         var room = terminal.Width - seq.Length - at.Length - subject.Length - type.Length - 8;
-        var rest = TextWidth.Cut(ControlSequences.Escape(data), Math.Max(0, room));
+        var rest = TextWidth.Cut(data, Math.Max(0, room));
         if (terminal.Ink)
         {
             (seq, at) = (Ink.Dim(seq), Ink.Dim(at));
