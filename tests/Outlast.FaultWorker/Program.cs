@@ -6,6 +6,7 @@ return args switch
     ["serve", .. var rest] => ServeMode.Run(rest),
     ["store", .. var rest] => StoreMode.Run(rest),
     ["attempt", var id, var milestone, var wish, "--", .. var argv] => await AttemptMode.RunAsync(id, milestone, wish, argv),
+    ["reap", "--", var program, .. var argv] => ReapMode.Run(program, argv),
     _ => Usage(),
 };
 
@@ -14,5 +15,6 @@ static int Usage()
     Console.Error.WriteLine("usage: Outlast.FaultWorker serve [--at MILESTONE[#N]] [--then pid|output|exit] [--pause FOLDER] [-- SERVE-OPTIONS]");
     Console.Error.WriteLine("       Outlast.FaultWorker store FOLDER");
     Console.Error.WriteLine("       Outlast.FaultWorker attempt ID MILESTONE[#N] keep|stop -- ARGUMENT...");
+    Console.Error.WriteLine("       Outlast.FaultWorker reap -- PROGRAM ARGUMENT...");
     return 2;
 }
