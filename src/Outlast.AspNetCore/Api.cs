@@ -12,13 +12,13 @@ namespace Outlast.AspNetCore;
 /// <summary>What every route needs.</summary>
 internal sealed class Api(IServiceProvider services)
 {
-    private readonly OutlastServerOptions _options = services.GetRequiredService<OutlastServerOptions>();
+    private readonly StreamOptions _streams = services.GetService<StreamOptions>() ?? new();
     private readonly IHostApplicationLifetime _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
 
     public ITaskClient Tasks { get; } = services.GetRequiredService<ITaskClient>();
     public IHostStatus Host { get; } = services.GetRequiredService<IHostStatus>();
-    public TimeProvider Time { get; } = services.GetRequiredService<TimeProvider>();
-    public SpecReader Specs { get; } = new(services.GetRequiredService<TaskDefaults>(), services.GetRequiredService<HostEnvironment>());
+    public TimeProvider Time { get; } = services.GetService<TimeProvider>() ?? TimeProvider.System;
+    public SpecReader Specs { get; } = new(services.GetService<TaskDefaults>() ?? new(), services.GetService<HostEnvironment>() ?? HostEnvironment.Capture());
     public ILogger Log { get; } = services.GetService<ILoggerFactory>()?.CreateLogger("Outlast.AspNetCore") ?? NullLogger.Instance;
 
     public CancellationToken Stopping => _lifetime.ApplicationStopping;
@@ -28,7 +28,7 @@ internal sealed class Api(IServiceProvider services)
     /// <summary>Cancelled when the caller is gone or the host goes.</summary>
     public CancellationTokenSource OverWith(HttpContext context) => CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, Stopping);
 
-    public StreamResponse Stream(HttpContext context, CancellationToken over) => new(context, _options, Time, Log, over);
+    public StreamResponse Stream(HttpContext context, CancellationToken over) => new(context, _streams, Time, Log, over);
 
     /// <summary>The id in the route; what is no whole id is a task that nobody knows.</summary>
     public static TaskId IdOf(HttpContext context)

@@ -7,7 +7,8 @@ namespace Outlast.AspNetCore;
 /// <summary>Outlast's routes.</summary>
 public static class OutlastEndpoints
 {
-    /// <summary>Maps every route of the HTTP contract. Who may come in is the server's matter: see <see cref="OutlastServer"/>.</summary>
+    /// <summary>Maps every route of the HTTP contract.</summary>
+    /// <remarks>Lets everybody in: <see cref="OutlastServer.UseOutlast"/> puts the gate before them, another server needs one of its own.</remarks>
     public static IEndpointConventionBuilder MapOutlast(this IEndpointRouteBuilder endpoints)
     {
         // Made at the first request, when the host has started.

@@ -7,14 +7,13 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Outlast.AspNetCore;
 
 /// <summary>The server of a host of its own: Kestrel on an owner-only Unix socket, and on loopback TCP when asked.</summary>
 /// <remarks>
 /// The caller adds what answers (<see cref="ITaskClient"/>, <see cref="IHostStatus"/>) and logging. Once started, the socket is ready and has mode 0600; the address on TCP
-/// is in <see cref="WebApplication.Urls"/>.
+/// is in <see cref="WebApplication.Urls"/>. What tasks get whose caller sends no environment is captured when the builder is made.
 /// </remarks>
 public static class OutlastServer
 {
@@ -31,9 +30,7 @@ public static class OutlastServer
         builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = Bind);
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(options);
-        builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.TryAddSingleton<TaskDefaults>();
-        builder.Services.TryAddSingleton(_ => HostEnvironment.Capture());
+        builder.Services.AddSingleton(HostEnvironment.Capture());
         return builder;
     }
 

@@ -19,14 +19,6 @@ public sealed class OutlastServerOptions
     /// <value>None.</value>
     public string? Token { get; init; }
 
-    /// <summary>How long a stream waits for a reader that does not read, before it lets go of it.</summary>
-    /// <value>30 seconds.</value>
-    public TimeSpan SlowReaderLimit { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>After how long a silent stream sends a comment line.</summary>
-    /// <value>15 seconds.</value>
-    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(15);
-
     internal void Check()
     {
         if (!Path.IsPathRooted(SocketPath)) throw new ArgumentException($"The socket path '{SocketPath}' is not absolute.");

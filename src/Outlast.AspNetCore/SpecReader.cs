@@ -22,8 +22,10 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
     private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(("stop", OutputPolicy.Stop));
     private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep));
+    /// <summary>Every named signal whose default is death.</summary>
     private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
-        ["HUP", "INT", "QUIT", "ABRT", "KILL", "USR1", "USR2", "PIPE", "ALRM", "TERM", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR"], StringComparer.Ordinal);
+        ["HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR", "SYS"],
+        StringComparer.Ordinal);
 
     /// <summary>Reads the document.</summary>
     /// <exception cref="RefusedException">With everything that is wrong with it.</exception>
@@ -171,7 +173,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
     {
         if (fields.Text("stopSignal") is not { } text) return "TERM";
         var signal = text.StartsWith("SIG", StringComparison.Ordinal) ? text[3..] : text;
-        if (!StopSignals.Contains(signal)) fields.Fail("stopSignal", $"'{JsonFields.Shorten(text)}' is not one of {string.Join(", ", StopSignals)}");
+        if (!StopSignals.Contains(signal)) fields.Fail("stopSignal", $"'{JsonFields.Shorten(text)}' is not one of {string.Join(", ", StopSignals.Order(StringComparer.Ordinal))}");
         return signal;
     }
 

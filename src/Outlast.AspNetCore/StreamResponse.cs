@@ -9,7 +9,7 @@ namespace Outlast.AspNetCore;
 internal sealed class StreamResponse
 {
     private readonly HttpContext _context;
-    private readonly OutlastServerOptions _options;
+    private readonly StreamOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationToken _over;
@@ -20,7 +20,7 @@ internal sealed class StreamResponse
     /// <param name="time">Their clock.</param>
     /// <param name="log">Learns of readers that were let go.</param>
     /// <param name="over">The reader is gone, or the host goes.</param>
-    public StreamResponse(HttpContext context, OutlastServerOptions options, TimeProvider time, ILogger log, CancellationToken over)
+    public StreamResponse(HttpContext context, StreamOptions options, TimeProvider time, ILogger log, CancellationToken over)
     {
         (_context, _options, _time, _log, _over) = (context, options, time, log, over);
         // Kestrel would cut off a reader that rests for five seconds; here the limit below holds.
