@@ -105,8 +105,9 @@ public sealed class StopTests : IAsyncLifetime
     [Trait("Requirement", "U-30")]
     public async Task One_that_moves_on_faster_than_one_looks_is_caught()
     {
-        // Each process lives for moments: it starts its successor in a session of its own and ends.
-        var (attempt, run) = await StartAsync("perl -MPOSIX -e '$SIG{TERM}=\"IGNORE\"; $|=1; print \"up\\n\"; while (1) { my $p = fork; die unless defined $p; if ($p) { POSIX::_exit(0) } setsid(); select(undef,undef,undef,0.001) }' & exec sleep 300");
+        // Each process lives for a moment: it starts its successor in a session of its own and ends. After half a minute it gives up, whatever the runner does.
+        var (attempt, run) = await StartAsync(
+            "perl -MPOSIX -e '$SIG{TERM}=\"IGNORE\"; $|=1; print \"up\\n\"; my $end = time + 30; while (time < $end) { my $p = fork; die unless defined $p; if ($p) { POSIX::_exit(0) } setsid(); select(undef,undef,undef,0.005) }' & exec sleep 300");
         var report = await attempt.StopAsync();
         Assert.Empty(report.Survivors);
         await run.Soon();

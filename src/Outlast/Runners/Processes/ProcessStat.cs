@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Outlast.Runners.Processes;
@@ -72,6 +73,30 @@ internal static unsafe class ProcFile
         {
             _ = LibC.Close(fd);
         }
+    }
+
+    /// <summary>The numbers of all processes.</summary>
+    public static List<int> ListPids()
+    {
+        var pids = new List<int>(512);
+        VisitPids(16384, pids.Add);
+        return pids;
+    }
+
+    /// <summary>Shows the number of each process. A small <paramref name="chunk"/> of bytes at a time keeps what is shown fresh.</summary>
+    public static void VisitPids(int chunk, Action<int> visit)
+    {
+        using var folder = Descriptor.Open("/proc", LibC.ReadOnly);
+        var buffer = stackalloc byte[chunk];
+        nint length;
+        while ((length = LibC.ReadDirectory(folder.Number, buffer, chunk)) > 0)
+        {
+            for (nint at = 0; at < length; at += *(ushort*)(buffer + at + 16))
+            {
+                if (Utf8Parser.TryParse(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(buffer + at + 19), out int pid, out _)) visit(pid);
+            }
+        }
+        if (length < 0) throw SystemCallException.Last("getdents64", "/proc");
     }
 
     /// <summary>The command line, arguments apart by spaces, at most 200 characters; the bare name where there is none.</summary>

@@ -55,7 +55,43 @@ internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dicti
 /// <summary>What a process's environment says of its place.</summary>
 /// <param name="Task">The task that it is marked as part of.</param>
 /// <param name="IsKeeper">Whether it serves a task without being part of it.</param>
-internal readonly record struct ProcessMark(TaskId? Task, bool IsKeeper);
+internal readonly record struct ProcessMark(TaskId? Task, bool IsKeeper)
+{
+    public static ProcessMark ReadOf(int pid)
+    {
+        for (var size = 32 * 1024; ; size *= 4)
+        {
+            var buffer = ArrayPool<byte>.Shared.Rent(size);
+            try
+            {
+                var length = ProcFile.Read(pid, "/environ"u8, buffer);
+                if (length == buffer.Length && size < 8 * 1024 * 1024) continue;
+                return length <= 0 ? default : new ProcessMark(
+                    ValueOf(buffer.AsSpan(0, length), "OUTLAST_TASK_ID="u8) is { Length: TaskId.Length } id && TaskId.TryParse(id, out var task) ? task : null,
+                    ValueOf(buffer.AsSpan(0, length), "OUTLAST_KEEPER_OF="u8) is not null);
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+
+    private static string? ValueOf(ReadOnlySpan<byte> environment, ReadOnlySpan<byte> name)
+    {
+        for (var from = 0; ;)
+        {
+            var at = environment[from..].IndexOf(name);
+            if (at < 0) return null;
+            at += from;
+            from = at + name.Length;
+            if (at > 0 && environment[at - 1] != 0) continue;
+            var value = environment[from..];
+            var end = value.IndexOf((byte)0);
+            return System.Text.Encoding.ASCII.GetString(end < 0 ? value : value[..end]);
+        }
+    }
+}
 
 /// <summary>Walks <c>/proc</c>: one walk serves everybody who asked before it began.</summary>
 internal sealed class ProcessWalker
@@ -105,20 +141,14 @@ internal sealed class ProcessWalker
         lock (_walk) return Walk_NeedsLock((bornAt, mark) => bornAt < startTicks || mark.IsKeeper ? Attention.None : Attention.State);
     }
 
-    /// <summary>Shows each process that was born at that time or later, the moment it is seen.</summary>
-    public void VisitBornSince(long startTicks, Action<ProcessStat, ProcessMark> visit)
-    {
-        lock (_walk) Walk_NeedsLock((bornAt, mark) => bornAt < startTicks || mark.IsKeeper ? Attention.None : Attention.State, visit);
-    }
-
     private enum Attention { None, State, Anew }
 
-    private ProcessTable Walk_NeedsLock(Func<long, ProcessMark, Attention> attentionFor, Action<ProcessStat, ProcessMark>? visit = null)
+    private ProcessTable Walk_NeedsLock(Func<long, ProcessMark, Attention> attentionFor)
     {
         var processes = new Dictionary<int, ProcessStat>();
         var marks = new Dictionary<int, ProcessMark>();
         var seen = new Dictionary<int, (long, ProcessMark)>(_seen.Count + 16);
-        foreach (var pid in ListPids())
+        foreach (var pid in ProcFile.ListPids())
         {
             var isKnown = _seen.TryGetValue(pid, out var before);
             var attention = isKnown ? attentionFor(before.StartTicks, before.Mark) : Attention.Anew;
@@ -128,64 +158,12 @@ internal sealed class ProcessWalker
                 continue;
             }
             if (ProcessStat.TryRead(pid) is not { } stat) continue;
-            var mark = attention == Attention.State && before.StartTicks == stat.StartTicks ? before.Mark : ReadMark(pid);
-            visit?.Invoke(stat, mark);
+            var mark = attention == Attention.State && before.StartTicks == stat.StartTicks ? before.Mark : ProcessMark.ReadOf(pid);
             seen[pid] = (stat.StartTicks, mark);
             processes[pid] = stat;
             if (mark != default) marks[pid] = mark;
         }
         _seen = seen;
         return new ProcessTable(processes, marks);
-    }
-
-    private static unsafe List<int> ListPids()
-    {
-        using var folder = Descriptor.Open("/proc", LibC.ReadOnly);
-        var pids = new List<int>(512);
-        var buffer = stackalloc byte[16384];
-        nint length;
-        while ((length = LibC.ReadDirectory(folder.Number, buffer, 16384)) > 0)
-        {
-            for (nint at = 0; at < length; at += *(ushort*)(buffer + at + 16))
-            {
-                if (System.Buffers.Text.Utf8Parser.TryParse(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(buffer + at + 19), out int pid, out _)) pids.Add(pid);
-            }
-        }
-        return length == 0 ? pids : throw SystemCallException.Last("getdents64", "/proc");
-    }
-
-    private static ProcessMark ReadMark(int pid)
-    {
-        for (var size = 32 * 1024; ; size *= 4)
-        {
-            var buffer = ArrayPool<byte>.Shared.Rent(size);
-            try
-            {
-                var length = ProcFile.Read(pid, "/environ"u8, buffer);
-                if (length == buffer.Length && size < 8 * 1024 * 1024) continue;
-                return length <= 0 ? default : new ProcessMark(
-                    ValueOf(buffer.AsSpan(0, length), "OUTLAST_TASK_ID="u8) is { Length: TaskId.Length } id && TaskId.TryParse(id, out var task) ? task : null,
-                    ValueOf(buffer.AsSpan(0, length), "OUTLAST_KEEPER_OF="u8) is not null);
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
-        }
-    }
-
-    private static string? ValueOf(ReadOnlySpan<byte> environment, ReadOnlySpan<byte> name)
-    {
-        for (var from = 0; ;)
-        {
-            var at = environment[from..].IndexOf(name);
-            if (at < 0) return null;
-            at += from;
-            from = at + name.Length;
-            if (at > 0 && environment[at - 1] != 0) continue;
-            var value = environment[from..];
-            var end = value.IndexOf((byte)0);
-            return System.Text.Encoding.ASCII.GetString(end < 0 ? value : value[..end]);
-        }
     }
 }

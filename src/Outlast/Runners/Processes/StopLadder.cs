@@ -12,7 +12,8 @@ internal sealed class StopLadder(
     private static readonly TimeSpan Youth = TimeSpan.FromMilliseconds(120);
     private static readonly TimeSpan SecondSignalAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(2), BetweenKills = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan BetweenKills = TimeSpan.FromMilliseconds(50);
+    private const int QuietSweeps = 3;
     private static readonly TimeSpan LeastGraceOfSuccessor = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _hurry = new();
@@ -23,7 +24,6 @@ internal sealed class StopLadder(
     private readonly DateTimeOffset _beganAt = time.GetUtcNow();
     private readonly TaskCompletionSource<StopReport> _report = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _climbers;
-    private bool _isKillTold;
 
     public bool IsOver => Report.IsCompleted;
 
@@ -156,34 +156,28 @@ internal sealed class StopLadder(
         var began = time.GetTimestamp();
         var killed = new HashSet<(int, long)>();
         Note("KILL");
-        while (true)
+        for (var round = 0; ; round++)
         {
             if (attempt.Wrapper is { } leader) Signals.SendToGroup(leader.Pid, leader.StartTicks, Signals.Kill);
             var isNewborn = false;
             foreach (var process in living)
             {
                 isNewborn |= killed.Add((process.Pid, process.StartTicks));
-                KillOne(process);
+                if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
             }
-            if (time.GetElapsedTime(began) is var spent && spent < options.KillLimit && isNewborn)
-            {
-                // Some live for less than a look takes: what is recognised is killed while looking.
-                walker.VisitBornSince(attempt.Wrapper?.StartTicks ?? 0, (process, mark) =>
-                {
-                    if (mark.Task == attempt.Task || process.Session == attempt.Wrapper?.Pid) KillOne(process);
-                });
-            }
-            if (!_isKillTold) Milestone.Reach(Milestone.KillSent, attempt.Task);
-            _isKillTold = true;
-            await WaitForEndAsync(living, isNewborn ? ShortestLook : BetweenKills, letGo).ConfigureAwait(false);
+            if (round == 0) Milestone.Reach(Milestone.KillSent, attempt.Task);
+            if (round > 0 && isNewborn) await Task.Run(() => HuntAsLongAsTheyMove(began, letGo), letGo).ConfigureAwait(false);
+            await WaitForEndAsync(living, BetweenKills, letGo).ConfigureAwait(false);
             living = await LookAsync(letGo).ConfigureAwait(false);
-            if (living.IsEmpty || spent >= options.KillLimit) return living;
+            if (living.IsEmpty || time.GetElapsedTime(began) >= options.KillLimit) return living;
         }
     }
 
-    private static void KillOne(ProcessStat process)
+    /// <summary>Some are gone before a look is over, and have a successor: only who kills while looking meets them.</summary>
+    private void HuntAsLongAsTheyMove(long began, CancellationToken letGo)
     {
-        if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
+        var hunt = new ProcessHunt(attempt.Task, attempt.Wrapper?.Pid);
+        for (var quiet = 0; quiet < QuietSweeps && time.GetElapsedTime(began) < options.KillLimit && !letGo.IsCancellationRequested;) quiet = hunt.Sweep() ? 0 : quiet + 1;
     }
 
     private StopReport Conclude(ImmutableArray<ProcessStat> living)
