@@ -13,7 +13,7 @@ internal static class ProgramVersion
         if (host == Text) return null;
         var age = Number(host).CompareTo(Number(Text));
         return age > 0 ? null
-            : $"the running host is {(age < 0 ? "older than" : "another build of")} this program ({host}, not {Text}). Nothing is lost by changing it, running commands go on: {restart}, and the next command starts the new one";
+            : $"the running host is {(age < 0 ? "older than this program" : "another build")} ({host}; this is {Text}). To change it: {restart}; commands go on, and the next verb starts the new host";
     }
 
     private static Version Number(string text) => System.Version.TryParse(text.Split('+', '-')[0], out var number) ? number : new();

@@ -74,7 +74,7 @@ internal static class Words
     {
         "rule" => $"the rule '{actor.Id}'",
         "host" => $"host {actor.Id}",
-        _ => actor.Via is { } via ? $"{actor.Id} (by {via})" : actor.Id,
+        _ => actor.Via is { } via ? $"{actor.Id} via {via}" : actor.Id,
     };
 
     public static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -157,7 +157,8 @@ public sealed partial class ListingTests
         commands.AddRange(FollowUps((await folder.RunAsync("show", "99")).Error));
 
         Assert.True(commands.Count >= 8, string.Join('\n', commands));
-        foreach (var command in commands.Order())
+        // Those that wait first, those that stop last, the hard stop at the very end: each while its task is as it was when it was printed.
+        foreach (var command in commands.OrderBy(c => c.Contains("--now", StringComparison.Ordinal) ? 3 : c.Contains(" stop", StringComparison.Ordinal) ? 2 : 1))
         {
             if (command.Contains(" wait ", StringComparison.Ordinal) || command.Contains("logs -f", StringComparison.Ordinal)) Assert.Equal(124, (await folder.ShellAsync($"timeout 1 {command.Replace("outlast", OutlastFolder.Program, StringComparison.Ordinal)}")).Code);
             else Assert.Equal((0, ""), await folder.ShellAsync(command) is var ran ? (ran.Code, ran.Error) : default);
@@ -168,7 +169,7 @@ public sealed partial class ListingTests
     public async Task What_is_no_terminal_gets_no_control_characters_and_json_alone_on_standard_output()
     {
         await using var folder = new OutlastFolder();
-        await folder.RunAsync("run", "--name", "evil\e[2Jname", "--", "sh", "-c", "exit 3", "\e]0;title\a");
+        await folder.RunAsync("run", "--", "sh", "-c", "exit 3", "evil\e[2J\e]0;title\a");
 
         foreach (var line in (string[])["ps -a", "show 1", "tree 1", "events", "doctor", "version"])
         {
@@ -178,6 +179,7 @@ public sealed partial class ListingTests
             var json = await folder.RunAsync([.. line.Split(' '), "--json"]);
             Assert.All(json.Lines, l => Assert.NotNull(JsonNode.Parse(l)));
             Assert.NotEmpty(json.Lines);
+            Assert.Equal("", json.Error);
         }
     }
 
