@@ -80,6 +80,8 @@ internal sealed record Finished(int Code, string Output, string Error)
 /// <summary>A program of a test's, with default signals whatever the test was started with.</summary>
 internal sealed class RunningProgram : IDisposable
 {
+    // A build on a machine that does other things as well.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly Task _reading;
@@ -124,7 +126,8 @@ internal sealed class RunningProgram : IDisposable
     /// <summary>Waits for the end of the program and of everything that holds its output.</summary>
     public async Task<Finished> EndAsync()
     {
-        await _process.WaitForExitAsync().Soon("the program ends");
+        await Eventually.TrueAsync(() => _process.HasExited, "the program ends", Patience);
+        await _process.WaitForExitAsync().Soon("the program's streams end");
         await _reading.Soon("its output ends");
         return new(_process.ExitCode, Output, await _error.Soon("its standard error ends"));
     }
