@@ -29,9 +29,6 @@ public static class Names
 
     private static string Write<T>(T value) where T : struct, Enum
     {
-        // The contract's words: a task's own work is settled, the task has ended.
-        if (value is TaskEventType.Settled) return "task.ended";
-        if (value is TaskEventType.Finishing) return "task.settled";
         var name = SnakeCase(value.ToString());
         if (typeof(T) != typeof(TaskEventType)) return name;
         return name.StartsWith("host_", StringComparison.Ordinal) ? "host." + name["host_".Length..] : "task." + name;

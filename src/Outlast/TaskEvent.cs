@@ -28,10 +28,10 @@ public enum TaskEventType
     StopRequested,
     /// <summary>The rest of the grace is skipped.</summary>
     StoppingNow,
-    /// <summary>Its own work is over; its children are awaited. Written <c>task.settled</c>.</summary>
-    Finishing,
-    /// <summary>It ended. Exactly one a task. Written <c>task.ended</c>.</summary>
+    /// <summary>Its own work is over; its children are awaited.</summary>
     Settled,
+    /// <summary>It ended. Exactly one a task.</summary>
+    Ended,
     /// <summary>A fact was noted beside the main story.</summary>
     Annotated,
     /// <summary>Its record was removed; a tombstone answers.</summary>

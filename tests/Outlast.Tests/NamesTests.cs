@@ -14,8 +14,8 @@ public sealed class NamesTests
     [InlineData(ActorType.Rule, "rule")]
     [InlineData(TaskEventType.StopRequested, "task.stop_requested")]
     [InlineData(TaskEventType.HostStarted, "host.started")]
-    [InlineData(TaskEventType.Finishing, "task.settled")]
-    [InlineData(TaskEventType.Settled, "task.ended")]
+    [InlineData(TaskEventType.Settled, "task.settled")]
+    [InlineData(TaskEventType.Ended, "task.ended")]
     public void Values_are_written_as_the_contract_says<T>(T value, string name) where T : struct, Enum
     {
         Assert.Equal(name, Names.Of(value));

@@ -60,7 +60,7 @@ internal static class History
                 Resources = new(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(40), 3_100_000),
             },
         };
-        return new(record, 0, null, [Event(TaskEventType.Submitted, at), Event(TaskEventType.Started, startedAt), Event(TaskEventType.Settled, endedAt)]);
+        return new(record, 0, null, [Event(TaskEventType.Submitted, at), Event(TaskEventType.Started, startedAt), Event(TaskEventType.Ended, endedAt)]);
     }
 
     private static TaskEventDraft Event(TaskEventType type, DateTimeOffset at) => new(type, at, ImmutableSortedDictionary<string, JsonElement>.Empty);

@@ -252,7 +252,7 @@ internal static class TaskLifecycle
     private static Decision.Changed Finishing(TaskRecord before, TaskRecord over, TaskOutcome outcome, TaskEnd end, DateTimeOffset at)
     {
         var held = over with { State = over.Stop is null ? TaskState.Running : TaskState.Stopping, Outcome = outcome, FirstInLine = false, NotBefore = null };
-        var finishing = EndFields(end).With("openChildren", held.OpenChildren).As(TaskEventType.Finishing, at);
+        var finishing = EndFields(end).With("openChildren", held.OpenChildren).As(TaskEventType.Settled, at);
         // A task that nobody ran goes from its queue straight to here; that a stop was asked is then told first.
         var changed = held.Stop is { } stop && before.Stop is null ? Change(before, held, StopRequested(stop), finishing) : Change(before, held, finishing);
         return over.Spec.Children == ChildPolicy.Stop
@@ -270,7 +270,7 @@ internal static class TaskLifecycle
         FirstInLine = false,
         NotBefore = null,
         Resumes = false,
-    }, EndFields(end).With("kind", Names.Of(before.Spec.Kind)).As(TaskEventType.Settled, at));
+    }, EndFields(end).With("kind", Names.Of(before.Spec.Kind)).As(TaskEventType.Ended, at));
 
     /// <summary>A clock that was set back must not make an end before its start, which no store accepts.</summary>
     private static DateTimeOffset NotBeforeItsStart(TaskRecord record, DateTimeOffset at)

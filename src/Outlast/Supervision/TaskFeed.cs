@@ -28,7 +28,7 @@ internal sealed class TaskFeed
         {
             Changed?.Invoke(record);
             if (!record.State.IsTerminal()) continue;
-            if (committed.Events.Any(e => e.Type == TaskEventType.Settled && e.Task == record.Id)) Ended?.Invoke(record);
+            if (committed.Events.Any(e => e.Type == TaskEventType.Ended && e.Task == record.Id)) Ended?.Invoke(record);
             if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult();
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);

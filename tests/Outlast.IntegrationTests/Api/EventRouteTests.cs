@@ -16,7 +16,7 @@ public sealed class EventRouteTests
         var task = host.Tasks.Add();
         host.Tasks.Happen(TaskEventType.HostStarted, data: ("host", "h3"));
         host.Tasks.Happen(TaskEventType.Submitted, task.Id, "s1", ("kind", "process"), ("timeoutMs", 600000));
-        host.Tasks.Happen(TaskEventType.Settled, task.Id, "s1", ("kind", "process"));
+        host.Tasks.Happen(TaskEventType.Ended, task.Id, "s1", ("kind", "process"));
         Assert.Equal($$$"""
             {"events":[{"seq":1,"type":"host.started","at":"2026-11-20T10:00:01.123Z","data":{"host":"h3"}},
             {"seq":2,"task":"{{{task.Id}}}","session":"s1","taskSeq":1,"type":"task.submitted","at":"2026-11-20T10:00:02.123Z","state":"running","attempt":1,"data":{"kind":"process","timeoutMs":600000}},

@@ -15,18 +15,19 @@ public static class Property
     /// <param name="walk">Takes the steps and throws when the rule is broken.</param>
     /// <param name="walks">How many walks.</param>
     /// <param name="length">The most steps of a walk.</param>
+    /// <param name="seed">Where the seeds begin, for a test that must come to the same each time; none: new ones.</param>
     /// <exception cref="PropertyBrokenException">With the shortest counterexample found.</exception>
-    public static void Holds<TStep>(Func<Random, TStep> next, Func<TStep, IEnumerable<TStep>> simpler, Action<IReadOnlyList<TStep>> walk, int walks = 200, int length = 80)
+    public static void Holds<TStep>(Func<Random, TStep> next, Func<TStep, IEnumerable<TStep>> simpler, Action<IReadOnlyList<TStep>> walk, int walks = 200, int length = 80, int? seed = null)
     {
         var repeated = Environment.GetEnvironmentVariable("OUTLAST_SEED") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : (int?)null;
         for (var i = 0; i < (repeated is null ? walks : 1); i++)
         {
-            var seed = repeated ?? Random.Shared.Next();
-            var random = new Random(seed);
+            var drawn = repeated ?? (seed is { } first ? first + i : Random.Shared.Next());
+            var random = new Random(drawn);
             var steps = Enumerable.Range(0, 1 + random.Next(length)).Select(_ => next(random)).ToList();
             if (Try(walk, steps) is null) continue;
             var shortest = Shrinker.Shrink(steps, simpler, candidate => Try(walk, candidate) is not null);
-            throw new PropertyBrokenException(seed, shortest.Select(s => s!.ToString()!).ToList(), Try(walk, shortest)!);
+            throw new PropertyBrokenException(drawn, shortest.Select(s => s!.ToString()!).ToList(), Try(walk, shortest)!);
         }
     }
 

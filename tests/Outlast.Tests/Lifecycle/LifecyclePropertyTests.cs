@@ -28,7 +28,7 @@ public sealed class LifecyclePropertyTests
     public void A_faulty_lifecycle_is_found_and_shown_in_a_few_steps(string fault)
     {
         var (finder, apply) = Mutants.All[fault];
-        var broken = Assert.Throws<PropertyBrokenException>(() => Property.Holds(Step.Next, Step.Simpler, steps => World.Walk(steps, apply, Make(finder)), walks: 3000, length: 160));
+        var broken = Assert.Throws<PropertyBrokenException>(() => Property.Holds(Step.Next, Step.Simpler, steps => World.Walk(steps, apply, Make(finder)), walks: 3000, length: 160, seed: 1));
         Assert.IsType<InvalidOperationException>(broken.InnerException);
         Assert.InRange(broken.Steps.Count, 1, 12);
     }

@@ -12,7 +12,7 @@ internal static class Mutants
             ? new Decision.Changed(r with { State = TaskState.Failed, End = r.End! with { State = TaskState.Failed }, Version = r.Version + 1 }, []) : TaskLifecycle.Apply(r, t)),
         ["a late outcome is dropped"] = (typeof(Rule.LateFactsAreKept), (r, t) => r.State.IsTerminal() && t is Transition.Settle ? new Decision.Unchanged() : TaskLifecycle.Apply(r, t)),
         ["the end is announced again with each note"] = (typeof(Rule.OneEndIsAnnounced), (r, t) => Changed(r, t, c => r.State.IsTerminal()
-            ? c with { Events = [.. c.Events.Select(e => e with { Type = TaskEventType.Settled })] } : c)),
+            ? c with { Events = [.. c.Events.Select(e => e with { Type = TaskEventType.Ended })] } : c)),
         ["the second cause overwrites the first"] = (typeof(Rule.TheFirstCauseStands), (r, t) => r is { State: TaskState.Stopping, IsFinishing: false } && t is Transition.Stop stop
             ? new Decision.Changed(r with { Stop = stop.Request, Version = r.Version + 1 }, []) : TaskLifecycle.Apply(r, t)),
         ["whatever is interrupted was the user"] = (typeof(Rule.NoEndIsBlamedOnOthers), (r, t) => Changed(r, t, c => c.After.End is { Cause: EndCause.Error } end

@@ -57,7 +57,7 @@ internal abstract class Rule
         public override void Committed(World world, Commit commit)
         {
             foreach (var change in commit.Changes)
-                Demand(world.EventsOf(change.After.Id).Count(e => e.Type == TaskEventType.Settled) == (change.After.State.IsTerminal() ? 1 : 0), "one Settled event, at the end", change.After.State, commit.Transition);
+                Demand(world.EventsOf(change.After.Id).Count(e => e.Type == TaskEventType.Ended) == (change.After.State.IsTerminal() ? 1 : 0), "one Settled event, at the end", change.After.State, commit.Transition);
         }
     }
 

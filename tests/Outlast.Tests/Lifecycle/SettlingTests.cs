@@ -144,7 +144,7 @@ public sealed class SettlingTests
         Assert.Equal((reason, stop.Actor), (end.Reason, end.Actor));
         Assert.Equal(measured, end.Measured[key]);
         var settled = Assert.Single(decision.Events);
-        Assert.Equal(TaskEventType.Settled, settled.Type);
+        Assert.Equal(TaskEventType.Ended, settled.Type);
         Assert.Equal(["actor", "cause", "exitCode", "kind", "measured", "reason", "state"], settled.Data.Keys);
         Assert.Equal(measured, settled.Data["measured"].GetProperty(key).GetInt64());
         Assert.Equal("timed_out", settled.Data["state"].GetString());

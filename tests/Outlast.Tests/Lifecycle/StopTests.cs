@@ -13,7 +13,7 @@ public sealed class StopTests
         var stopped = Queued().Change(Transition.StopAsked(Stop(EndCause.User, "wrong branch")));
         Assert.Equal((TaskState.Stopped, EndCause.User, User, "stopped by user: wrong branch"), (stopped.After.State, stopped.After.End!.Cause, stopped.After.End.Actor, stopped.After.End.Reason));
         Assert.Equal((0, null), (stopped.After.Attempt, stopped.After.StartedAt));
-        Assert.Equal(TaskEventType.Settled, Assert.Single(stopped.Events).Type);
+        Assert.Equal(TaskEventType.Ended, Assert.Single(stopped.Events).Type);
         Assert.Equal(RefusalReason.Ended, stopped.After.Refusal(Transition.Claimed(Claim, At(9))));
     }
 
@@ -87,14 +87,14 @@ public sealed class StopTests
         var finishing = running.Change(Transition.Settled(Claim, Exited(7), null, At(9)));
         Assert.True(finishing.After.IsFinishing);
         Assert.Equal((TaskState.Running, null), (finishing.After.State, finishing.After.Claim));
-        Assert.Equal((TaskEventType.Finishing, 2), (finishing.Events.Single().Type, finishing.Events.Single().Data["openChildren"].GetInt32()));
+        Assert.Equal((TaskEventType.Settled, 2), (finishing.Events.Single().Type, finishing.Events.Single().Data["openChildren"].GetInt32()));
         Assert.Null(finishing.StopChildren);
 
         var one = finishing.After.After(Transition.ChildEnded(TaskId.New(Noon), At(20)));
         Assert.True(one.IsFinishing);
         var ended = one.Change(Transition.ChildEnded(TaskId.New(Noon), At(30)));
         Assert.Equal((TaskState.Failed, 7, At(30)), (ended.After.State, ended.After.End!.Exit!.Code, ended.After.EndedAt));
-        Assert.Equal(TaskEventType.Settled, Assert.Single(ended.Events).Type);
+        Assert.Equal(TaskEventType.Ended, Assert.Single(ended.Events).Type);
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class StopTests
         var retry = WithChild(Launched(ProcessSpec() with { Retry = new(1, TimeSpan.Zero, RetryOn.Failed) })).After(Transition.Settled(Claim, Exited(1), null, At(6)));
         Assert.Equal((TaskState.Queued, 1), (retry.State, retry.OpenChildren));
         var stopping = retry.Change(Transition.StopAsked(Stop(at: 7)));
-        Assert.Equal([TaskEventType.StopRequested, TaskEventType.Finishing], stopping.Events.Select(e => e.Type));
+        Assert.Equal([TaskEventType.StopRequested, TaskEventType.Settled], stopping.Events.Select(e => e.Type));
         Assert.Equal(EndCause.Parent, stopping.StopChildren!.Cause);
         Assert.Equal((TaskState.Stopped, EndCause.User), stopping.After.After(Transition.ChildEnded(TaskId.New(Noon), At(8))) is var r ? (r.State, r.End!.Cause) : default);
     }

@@ -123,7 +123,7 @@ public sealed class RescuerTests
         store.Failing = false;
         await DispatcherTests.RecoverAsync(host);
         Assert.Equal(3, (await host.EndOf(id)).End!.Exit!.Code);
-        Assert.Single(await host.EventsOf(id), e => e.Type == TaskEventType.Settled);
+        Assert.Single(await host.EventsOf(id), e => e.Type == TaskEventType.Ended);
     }
 
     private Task<SupervisedHost> StartAsync() => SupervisedHost.StartAsync(_store, _runner, _time);
