@@ -34,6 +34,28 @@ public sealed class LifeTests
     }
 
     [Fact]
+    [Trait("Requirement", "V-17")]
+    public async Task What_an_ended_task_left_behind_is_named_and_shown_by_the_next_host()
+    {
+        using var house = await HostFixture.StartAsync();
+        var id = await house.ShellAsync("sleep 600 >/dev/null 2>&1 & echo $!");
+        var end = (await house.Http.EndAsync(id))["end"]!;
+        var pid = int.Parse(Encoding.UTF8.GetString(await house.Http.OutputAsync(id)));
+        try
+        {
+            Assert.Equal(pid, (int)Assert.Single(end["leftovers"]!.AsArray())!["pid"]!);
+            await house.RestartAsync();
+            var check = (await house.Http.GetAsync("/v1/doctor")).Json["checks"]!.AsArray().Single(c => (string)c!["name"]! == "leftovers")!;
+            Assert.Equal("warn", (string)check["level"]!);
+            Assert.Contains($"pid {pid} sleep 600", (string)check["text"]!);
+        }
+        finally
+        {
+            Process.GetProcessById(pid).Kill();
+        }
+    }
+
+    [Fact]
     [Trait("Requirement", "U-12")]
     public async Task Tasks_that_end_at_once_are_seen_to_end()
     {

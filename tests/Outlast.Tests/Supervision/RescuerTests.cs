@@ -28,6 +28,21 @@ public sealed class RescuerTests
     }
 
     [Fact]
+    [Trait("Requirement", "S2293-15")]
+    public async Task An_adopted_attempt_is_handed_over_with_the_same_settings_as_a_started_one()
+    {
+        var spec = SupervisedHost.Spec() with { Timeout = TimeSpan.FromHours(1), IdleTimeout = TimeSpan.FromMinutes(10), StopGrace = TimeSpan.FromSeconds(3) };
+        var (id, _) = await LeaveBehindAsync(spec);
+        var started = (await _runner.AttemptOf(id)).Context;
+        await using var second = await StartAsync();
+        await Eventually.TrueAsync(() => second.Attempts.Find(id) is not null, "it is followed");
+        var adopted = second.Attempts.Find(id)!.Context;
+        Assert.NotSame(started, adopted);
+        Assert.Equal((started.Task, started.Attempt, started.Spec, started.Folder, started.Parent, started.Process), (adopted.Task, adopted.Attempt, adopted.Spec, adopted.Folder, adopted.Parent, adopted.Process));
+        Assert.Equal(TaskLimits.Of(spec), second.Attempts.Find(id)!.Record.Limits);
+    }
+
+    [Fact]
     [Trait("Requirement", "U-101")]
     [Trait("Requirement", "S2293-13")]
     public async Task A_former_owner_cannot_write_any_more()
