@@ -1,7 +1,7 @@
 namespace Outlast.Output;
 
 /// <summary>A log of output, read by offset. A log that is not there is empty; one that cannot be read is an error, never emptiness.</summary>
-/// <remarks>Not thread-safe. Opens its file when it is first there, and keeps it open.</remarks>
+/// <remarks>Not thread-safe. Opens its file when it is first there, and keeps it open once it holds something.</remarks>
 /// <param name="path">The file.</param>
 public sealed class OutputLog(string path) : IDisposable
 {
@@ -45,7 +45,18 @@ public sealed class OutputLog(string path) : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file?.Dispose();
 
-    private LogFile? Open() => _file ??= LogFile.Open(Path);
+    private LogFile? Open()
+    {
+        // An empty log may be that of a start that came to nothing: its folder is then made anew, and the log with it.
+        if (_file is { } open && open.Size(Path) == 0) Close();
+        return _file ??= LogFile.Open(Path);
+    }
+
+    private void Close()
+    {
+        _file?.Dispose();
+        _file = null;
+    }
 }
 
 /// <summary>Output that is there cannot be read.</summary>

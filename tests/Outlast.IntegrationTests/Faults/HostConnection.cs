@@ -10,7 +10,7 @@ namespace Outlast.IntegrationTests.Faults;
 /// <summary>Plain HTTP to whichever host serves a data folder, over its socket. Knows nothing of our own client, so that a fault of it cannot hide one of the host.</summary>
 internal sealed class HostConnection : IDisposable
 {
-    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(30);
     private readonly HttpClient _http;
 
     public HostConnection(DataFolder data, Place? place = null) => _http = new(new SocketsHttpHandler

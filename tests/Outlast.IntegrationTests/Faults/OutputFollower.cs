@@ -13,8 +13,8 @@ internal sealed class OutputFollower(HostConnection host, string id)
     /// <summary>How many bytes arrived.</summary>
     public long Offset { get; private set; }
 
-    /// <summary>Why the host left bytes out, if it did.</summary>
-    public string? Gap { get; private set; }
+    /// <summary>What the host said that it left out.</summary>
+    public string Gaps { get; private set; } = "";
 
     /// <summary>Waits so long after each piece, as a slow reader does.</summary>
     public TimeSpan Slowness { get; init; }
@@ -33,7 +33,7 @@ internal sealed class OutputFollower(HostConnection host, string id)
             }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested) { }
-        return new(id, new(Offset, Convert.ToHexStringLower(_hash.GetHashAndReset())), ended);
+        return new(id, new(Offset, Convert.ToHexStringLower(_hash.GetHashAndReset())), ended, Gaps);
     }
 
     private async Task<bool> ReadOneStreamAsync(CancellationToken cancel)
@@ -60,7 +60,7 @@ internal sealed class OutputFollower(HostConnection host, string id)
     {
         if (type == "gap")
         {
-            Gap = (string?)data["why"];
+            Gaps += data.ToJsonString();
             Offset = (long)data["to"]!;
             return;
         }

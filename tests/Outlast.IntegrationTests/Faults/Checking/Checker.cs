@@ -15,6 +15,7 @@ internal static class Checker
         .. EveryProcessIsKnown(evidence),
         .. EveryAttemptStartsOnce(evidence),
         .. NothingIsRepeatedUnasked(evidence),
+        .. NothingIsRepeatedWithoutNeed(evidence),
         .. EverythingIsOver(evidence),
         .. NothingOverIsAlive(evidence),
         .. EveryEndIsTrue(evidence),
@@ -52,6 +53,11 @@ internal static class Checker
         from task in e.Starts.GroupBy(s => s.Id)
         where PlanOf(e, task.Key) is { Repeatable: false } && task.Select(s => s.Attempt).Distinct().Count() > 1
         select new Violation(ViolationKind.RepeatedUnasked, task.Key, $"attempts {Join(task.Select(s => s.Attempt))} ran");
+
+    private static IEnumerable<Violation> NothingIsRepeatedWithoutNeed(Evidence e) =>
+        from a in e.Answers.Values
+        where e.NoAttemptCanBeLost && a.Attempt > 1
+        select new Violation(ViolationKind.RepeatedUnasked, a.Id, $"attempt {a.Attempt}, and nothing had happened to the one before");
 
     private static IEnumerable<Violation> EverythingIsOver(Evidence e) =>
         from a in e.Answers.Values
@@ -106,7 +112,7 @@ internal static class Checker
     private static IEnumerable<Violation> FollowersSawTheTruth(Evidence e) =>
         from f in e.Followed
         where PlanOf(e, f.Id) is not null && e.Answers.ContainsKey(f.Id)
-        from v in Compare(PlanOf(e, f.Id)!, f.Id, f.Output, mustBeWhole: f.SawEnd && e.Answers[f.Id].Cause == "exit", "a follower")
+        from v in Compare(PlanOf(e, f.Id)!, f.Id, f.Output, mustBeWhole: f.SawEnd && e.Answers[f.Id].Cause == "exit", $"a follower (left out: '{f.Gaps}')")
         select v;
 
     private static IEnumerable<Violation> Compare(PlannedTask plan, string id, Digest actual, bool mustBeWhole, string who)

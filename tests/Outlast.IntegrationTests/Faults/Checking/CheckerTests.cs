@@ -82,6 +82,13 @@ public sealed class CheckerTests
             Ends = [new(Id, 2, 4712, Noon)],
             Answers = Answer(CleanAnswer with { Attempt = 2 }),
         }),
+        ["a repetition without need"] = (ViolationKind.RepeatedUnasked, e => e with
+        {
+            NoAttemptCanBeLost = true,
+            Plans = e.Plans.SetItem("build", Plan with { Repeatable = true }),
+            Ends = [new(Id, 2, 4712, Noon)],
+            Answers = Answer(CleanAnswer with { Attempt = 2 }),
+        }),
         ["an end while the process lives"] = (ViolationKind.EndedAlive, e => e with { Alive = [new(4711, 812345, Id, "sh")] }),
         ["an end before the end"] = (ViolationKind.EarlyEnd, e => e with { Ends = [new(Id, 1, 4711, Noon.AddSeconds(1))] }),
         ["an end without an end"] = (ViolationKind.EarlyEnd, e => e with { Ends = [] }),

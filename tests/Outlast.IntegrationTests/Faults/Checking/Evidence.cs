@@ -29,7 +29,11 @@ internal sealed record HostAnswer(string Id, string Name, string State, string? 
 }
 
 /// <summary>What a follower of the output received, and whether it was told that this was all.</summary>
-internal sealed record FollowedOutput(string Id, Digest Output, bool SawEnd);
+/// <param name="Id">The task.</param>
+/// <param name="Output">What came.</param>
+/// <param name="SawEnd">Whether it saw the end.</param>
+/// <param name="Gaps">What the host said that it left out.</param>
+internal sealed record FollowedOutput(string Id, Digest Output, bool SawEnd, string Gaps = "");
 
 /// <summary>All that the checker knows.</summary>
 internal sealed record Evidence
@@ -46,6 +50,8 @@ internal sealed record Evidence
     /// <summary>Task marks that were seen on any process at any time.</summary>
     public ImmutableHashSet<string> MarksSeen { get; init; } = [];
     public ImmutableArray<FollowedOutput> Followed { get; init; } = [];
+    /// <summary>Whether nothing was done in the run that could lose an attempt: then none may be run again, allowed or not.</summary>
+    public bool NoAttemptCanBeLost { get; init; }
 
     /// <summary>Every id that anything names: those the host has to answer for.</summary>
     public IEnumerable<string> NamedIds =>
