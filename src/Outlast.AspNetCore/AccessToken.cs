@@ -19,7 +19,9 @@ public static class AccessToken
         var made = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         using var file = new FileStream(path, new FileStreamOptions
         {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
         file.Write(Encoding.ASCII.GetBytes(made + "\n"));
         file.Flush(flushToDisk: true);

@@ -25,7 +25,8 @@ internal sealed record Problem(int Status, string Type, string Title)
     public static Problem TooLarge(long maxBytes) => new(413, ProblemTypes.TooLarge, "The body is too large") { Extensions = [("maxBytes", maxBytes)] };
     public static Problem OutOfRange(long offset, long size) => new(416, ProblemTypes.OutOfRange, "The offset is beyond the output")
     {
-        Detail = $"The output has {size} bytes; {offset} is beyond.", Extensions = [("size", size)],
+        Detail = $"The output has {size} bytes; {offset} is beyond.",
+        Extensions = [("size", size)],
     };
     public static Problem NotReady(ImmutableArray<string> reasons) => new(503, ProblemTypes.NotReady, "The host would not accept work now") { Extensions = [("reasons", reasons)] };
 
@@ -42,11 +43,13 @@ internal sealed record Problem(int Status, string Type, string Title)
         },
         TaskEndedException { Record: var r } e => new(409, ProblemTypes.Ended, "The task has ended")
         {
-            Detail = e.Message, Extensions = [("id", r.Id.ToString()), ("number", r.Number), ("state", Names.Of(r.State))],
+            Detail = e.Message,
+            Extensions = [("id", r.Id.ToString()), ("number", r.Number), ("state", Names.Of(r.State))],
         },
         ParentEndedException { Parent: var p } e => new(409, ProblemTypes.ParentEnded, "The parent can start no child any more")
         {
-            Detail = e.Message, Extensions = [("parent", p.Id.ToString()), ("state", Names.Of(p.State))],
+            Detail = e.Message,
+            Extensions = [("parent", p.Id.ToString()), ("state", Names.Of(p.State))],
         },
         IdempotencyMismatchException e => new(409, ProblemTypes.IdempotencyMismatch, "The idempotency key belongs to another body") { Detail = e.Message, Extensions = [("id", e.Id.ToString())] },
         FullException e => new(429, ProblemTypes.Full, "There is no room") { Detail = e.Message, Extensions = [("limit", e.Limit), ("running", e.Running), ("max", e.Max)] },

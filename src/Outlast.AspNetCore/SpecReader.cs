@@ -49,8 +49,16 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         errors.ThrowIfAny("The task cannot be accepted");
         return new(new TaskSpec
         {
-            Name = name ?? DefaultName(process!), Session = session, Labels = labels, Process = process, Timeout = timeout, IdleTimeout = idleTimeout, IdleWarning = idleWarning,
-            StopGrace = stopGrace, Repeatable = repeatable, RefuseWhenFull = refuse,
+            Name = name ?? DefaultName(process!),
+            Session = session,
+            Labels = labels,
+            Process = process,
+            Timeout = timeout,
+            IdleTimeout = idleTimeout,
+            IdleWarning = idleWarning,
+            StopGrace = stopGrace,
+            Repeatable = repeatable,
+            RefuseWhenFull = refuse,
         }, parent);
     }
 
@@ -79,8 +87,18 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         fields.FailOnRest(LaterProcessFields);
         return new()
         {
-            Argv = argv, Cwd = cwd, Environment = environment, Stdin = stdin, Stderr = stderr, OutputVia = outputVia, OutputCap = cap, OutputPolicy = policy,
-            Leftovers = leftovers, StopSignal = stopSignal, Umask = umask, OpenFiles = openFiles,
+            Argv = argv,
+            Cwd = cwd,
+            Environment = environment,
+            Stdin = stdin,
+            Stderr = stderr,
+            OutputVia = outputVia,
+            OutputCap = cap,
+            OutputPolicy = policy,
+            Leftovers = leftovers,
+            StopSignal = stopSignal,
+            Umask = umask,
+            OpenFiles = openFiles,
         };
     }
 

@@ -37,8 +37,14 @@ internal sealed class TaskRoutes(Api api)
         var query = new QueryFields(context.Request.Query);
         var wanted = new TaskQuery
         {
-            States = [.. query.Words<TaskState>("state")], Kind = query.Words<TaskKind>("kind") is var kinds && kinds.ToList() is [var kind, ..] ? kind : null, Session = query.Text("session"),
-            Parent = query.Id("parent"), Root = query.Id("root"), Label = query.Text("label"), Text = query.Text("q"), Before = query.Whole("cursor", 1, long.MaxValue),
+            States = [.. query.Words<TaskState>("state")],
+            Kind = query.Words<TaskKind>("kind") is var kinds && kinds.ToList() is [var kind, ..] ? kind : null,
+            Session = query.Text("session"),
+            Parent = query.Id("parent"),
+            Root = query.Id("root"),
+            Label = query.Text("label"),
+            Text = query.Text("q"),
+            Before = query.Whole("cursor", 1, long.MaxValue),
             Limit = (int)(query.Whole("limit", 1, 1000) ?? 50),
         };
         query.ThrowIfAny();

@@ -10,15 +10,34 @@ internal static class TaskViews
         var record = snapshot.Record;
         return new()
         {
-            Id = record.Id.ToString(), Number = record.Number, Kind = Names.Of(record.Spec.Kind), Name = record.Spec.Name, State = Names.Of(record.State), Attempt = record.Attempt,
-            Version = record.Version, Session = record.Spec.Session, Parent = record.Parent?.ToString(), Root = record.Root.ToString(), Depth = record.Depth, Group = record.Spec.Group,
-            Labels = record.Spec.Labels.IsEmpty ? null : record.Spec.Labels, Spec = Of(record.Spec), Limits = Of(record.Limits),
+            Id = record.Id.ToString(),
+            Number = record.Number,
+            Kind = Names.Of(record.Spec.Kind),
+            Name = record.Spec.Name,
+            State = Names.Of(record.State),
+            Attempt = record.Attempt,
+            Version = record.Version,
+            Session = record.Spec.Session,
+            Parent = record.Parent?.ToString(),
+            Root = record.Root.ToString(),
+            Depth = record.Depth,
+            Group = record.Spec.Group,
+            Labels = record.Spec.Labels.IsEmpty ? null : record.Spec.Labels,
+            Spec = Of(record.Spec),
+            Limits = Of(record.Limits),
             Queue = snapshot.Queue is { } queue ? new(queue.Position, queue.WaitsFor) : null,
-            Process = record.Process is { } p ? new(p.Pid, p.CommandPid, p.BootId, p.StartTicks) : null, Adoptions = record.Adoptions,
-            IdleMs = Milliseconds(snapshot.Idle), Stop = record.Stop is { } stop ? Of(stop) : null, Phase = record.IsFinishing ? "finishing" : null,
+            Process = record.Process is { } p ? new(p.Pid, p.CommandPid, p.BootId, p.StartTicks) : null,
+            Adoptions = record.Adoptions,
+            IdleMs = Milliseconds(snapshot.Idle),
+            Stop = record.Stop is { } stop ? Of(stop) : null,
+            Phase = record.IsFinishing ? "finishing" : null,
             Output = new(snapshot.Output.Bytes, snapshot.Output.ErrorBytes, snapshot.Output.DroppedBytes, snapshot.Output.LostBytes),
-            CreatedAt = record.CreatedAt, StartedAt = record.StartedAt, LastActivityAt = snapshot.LastActivityAt, EndedAt = record.EndedAt,
-            End = record.End is { } end ? Of(end) : null, Survivors = snapshot.Survivors.IsDefaultOrEmpty ? null : [.. snapshot.Survivors.Select(Of)],
+            CreatedAt = record.CreatedAt,
+            StartedAt = record.StartedAt,
+            LastActivityAt = snapshot.LastActivityAt,
+            EndedAt = record.EndedAt,
+            End = record.End is { } end ? Of(end) : null,
+            Survivors = snapshot.Survivors.IsDefaultOrEmpty ? null : [.. snapshot.Survivors.Select(Of)],
             Annotations = [.. record.Annotations.Select(a => new AnnotationView(a.At, a.Text))],
         };
     }
@@ -27,8 +46,15 @@ internal static class TaskViews
 
     public static EventView Of(TaskEvent happened) => new()
     {
-        Seq = happened.Seq, Task = happened.Task?.ToString(), Session = happened.Session, TaskSeq = happened.Task is null ? null : happened.TaskSeq, Type = Names.Of(happened.Type),
-        At = happened.At, State = happened.State is { } state ? Names.Of(state) : null, Attempt = happened.Attempt, Data = happened.Data,
+        Seq = happened.Seq,
+        Task = happened.Task?.ToString(),
+        Session = happened.Session,
+        TaskSeq = happened.Task is null ? null : happened.TaskSeq,
+        Type = Names.Of(happened.Type),
+        At = happened.At,
+        State = happened.State is { } state ? Names.Of(state) : null,
+        Attempt = happened.Attempt,
+        Data = happened.Data,
     };
 
     public static HostView Of(IHostStatus host)
@@ -37,9 +63,18 @@ internal static class TaskViews
         var (running, queued) = host.Load;
         return new()
         {
-            Version = facts.Version, HostId = facts.HostId.Value, BootId = facts.BootId, Epoch = facts.Epoch, Pid = Environment.ProcessId, StartedAt = facts.StartedAt, DataFolder = facts.DataFolder,
-            Store = new(facts.Store.Kind, facts.Store.Library, facts.Store.Durability), Capabilities = facts.Capabilities,
-            Limits = [.. facts.Settings.Select(s => new SettingView(s.Key, s.Value, s.From))], Running = running, Queued = queued,
+            Version = facts.Version,
+            HostId = facts.HostId.Value,
+            BootId = facts.BootId,
+            Epoch = facts.Epoch,
+            Pid = Environment.ProcessId,
+            StartedAt = facts.StartedAt,
+            DataFolder = facts.DataFolder,
+            Store = new(facts.Store.Kind, facts.Store.Library, facts.Store.Durability),
+            Capabilities = facts.Capabilities,
+            Limits = [.. facts.Settings.Select(s => new SettingView(s.Key, s.Value, s.From))],
+            Running = running,
+            Queued = queued,
         };
     }
 
@@ -50,19 +85,33 @@ internal static class TaskViews
         IReadOnlyList<string>? names = spec.Process is { } process ? [.. process.Environment.Keys] : null;
         return new()
         {
-            Process = spec.Process is null ? null : Of(spec.Process, names!), Agent = spec.Agent, Handler = spec.Handler, TimeoutMs = Milliseconds(spec.Timeout),
-            IdleTimeoutMs = Milliseconds(spec.IdleTimeout), IdleWarningMs = Milliseconds(spec.IdleWarning), StopGraceMs = (long)spec.StopGrace.TotalMilliseconds,
-            Repeatable = spec.Repeatable ? true : null, WhenFull = spec.RefuseWhenFull ? "refuse" : null, EnvNames = names,
+            Process = spec.Process is null ? null : Of(spec.Process, names!),
+            Agent = spec.Agent,
+            Handler = spec.Handler,
+            TimeoutMs = Milliseconds(spec.Timeout),
+            IdleTimeoutMs = Milliseconds(spec.IdleTimeout),
+            IdleWarningMs = Milliseconds(spec.IdleWarning),
+            StopGraceMs = (long)spec.StopGrace.TotalMilliseconds,
+            Repeatable = spec.Repeatable ? true : null,
+            WhenFull = spec.RefuseWhenFull ? "refuse" : null,
+            EnvNames = names,
         };
     }
 
     private static ProcessSpecView Of(ProcessSpec process, IReadOnlyList<string> names) => new()
     {
-        Argv = process.Argv, Cwd = process.Cwd,
+        Argv = process.Argv,
+        Cwd = process.Cwd,
         Stdin = process.Stdin.Kind switch { StdinKind.None => StdinView.None, StdinKind.Fifo => StdinView.Fifo, StdinKind.Text => StdinView.Of(process.Stdin.Text!) },
-        Stderr = Names.Of(process.Stderr), OutputVia = Names.Of(process.OutputVia), OutputCap = process.OutputCap,
-        OutputPolicy = process.OutputCap is null ? null : Names.Of(process.OutputPolicy), Leftovers = Names.Of(process.Leftovers), StopSignal = process.StopSignal,
-        Umask = process.Umask is { } umask ? Convert.ToString(umask, 8).PadLeft(3, '0') : null, OpenFiles = process.OpenFiles, EnvNames = names,
+        Stderr = Names.Of(process.Stderr),
+        OutputVia = Names.Of(process.OutputVia),
+        OutputCap = process.OutputCap,
+        OutputPolicy = process.OutputCap is null ? null : Names.Of(process.OutputPolicy),
+        Leftovers = Names.Of(process.Leftovers),
+        StopSignal = process.StopSignal,
+        Umask = process.Umask is { } umask ? Convert.ToString(umask, 8).PadLeft(3, '0') : null,
+        OpenFiles = process.OpenFiles,
+        EnvNames = names,
     };
 
     private static LimitsView? Of(TaskLimits limits) =>
@@ -70,15 +119,27 @@ internal static class TaskViews
 
     private static StopView Of(StopRequest stop) => new()
     {
-        Cause = Names.Of(stop.Cause), Actor = Of(stop.Actor), Reason = stop.Reason, RequestedAt = stop.RequestedAt, Now = stop.Now ? true : null,
+        Cause = Names.Of(stop.Cause),
+        Actor = Of(stop.Actor),
+        Reason = stop.Reason,
+        RequestedAt = stop.RequestedAt,
+        Now = stop.Now ? true : null,
         Measured = stop.Measured.IsEmpty ? null : stop.Measured,
     };
 
     private static EndView Of(TaskEnd end) => new()
     {
-        State = Names.Of(end.State), Cause = Names.Of(end.Cause), Reason = end.Reason, ExitCode = end.Exit?.Code, Signal = end.Exit?.Signal, Leftovers = [.. end.Leftovers.Select(Of)],
-        Actor = end.Actor is { } actor ? Of(actor) : null, Measured = end.Measured.IsEmpty ? null : end.Measured,
-        Error = end.Error is { } error ? new(error.Type, error.Message, error.Stack) : null, Result = end.Result, Evidence = end.Evidence,
+        State = Names.Of(end.State),
+        Cause = Names.Of(end.Cause),
+        Reason = end.Reason,
+        ExitCode = end.Exit?.Code,
+        Signal = end.Exit?.Signal,
+        Leftovers = [.. end.Leftovers.Select(Of)],
+        Actor = end.Actor is { } actor ? Of(actor) : null,
+        Measured = end.Measured.IsEmpty ? null : end.Measured,
+        Error = end.Error is { } error ? new(error.Type, error.Message, error.Stack) : null,
+        Result = end.Result,
+        Evidence = end.Evidence,
         Resources = end.Resources is { } used ? new((long)used.Wall.TotalMilliseconds, Milliseconds(used.Cpu), used.PeakBytes) : null,
     };
 

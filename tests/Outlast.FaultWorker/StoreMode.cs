@@ -26,11 +26,21 @@ internal static class StoreMode
             var record = await CommitAsync(store, NewRecord(), 0, null);
             record = await CommitAsync(store, record with
             {
-                State = TaskState.Running, Version = 2, Attempt = 1, Claim = new TaskClaim(HostId.OfEpoch(token.Epoch), token), StartedAt = record.CreatedAt, Events = 2,
+                State = TaskState.Running,
+                Version = 2,
+                Attempt = 1,
+                Claim = new TaskClaim(HostId.OfEpoch(token.Epoch), token),
+                StartedAt = record.CreatedAt,
+                Events = 2,
             }, 1, null);
             await CommitAsync(store, record with
             {
-                State = TaskState.Completed, Version = 3, Claim = null, EndedAt = record.CreatedAt, End = new TaskEnd { State = TaskState.Completed, Cause = EndCause.Exit }, Events = 3,
+                State = TaskState.Completed,
+                Version = 3,
+                Claim = null,
+                EndedAt = record.CreatedAt,
+                End = new TaskEnd { State = TaskState.Completed, Cause = EndCause.Exit },
+                Events = 3,
             }, 2, token);
         }
     }

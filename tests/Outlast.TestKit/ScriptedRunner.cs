@@ -97,6 +97,9 @@ public sealed class ScriptedAttempt(AttemptContext context)
     /// <summary>It ends.</summary>
     public void End(int code, string? signal = null, params ImmutableArray<string> seen) => Outcome.TrySetResult(new TaskOutcome
     {
-        Kind = code == 0 ? OutcomeKind.Succeeded : OutcomeKind.Failed, Cause = EndCause.Exit, Exit = new(code, signal, seen), Output = Vitals.Output,
+        Kind = code == 0 ? OutcomeKind.Succeeded : OutcomeKind.Failed,
+        Cause = EndCause.Exit,
+        Exit = new(code, signal, seen),
+        Output = Vitals.Output,
     });
 }

@@ -18,10 +18,14 @@ public static class StoredTasks
     /// <summary>The spec of a small process.</summary>
     public static TaskSpec Spec(string name = "build", string? session = null, params string[] argv) => new()
     {
-        Name = name, Session = session, Timeout = TimeSpan.FromMinutes(10),
+        Name = name,
+        Session = session,
+        Timeout = TimeSpan.FromMinutes(10),
         Process = new ProcessSpec
         {
-            Argv = argv.Length > 0 ? [.. argv] : ["/bin/true"], Cwd = "/", Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/bin").Add("EMPTY", ""),
+            Argv = argv.Length > 0 ? [.. argv] : ["/bin/true"],
+            Cwd = "/",
+            Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/bin").Add("EMPTY", ""),
         },
     };
 
@@ -32,8 +36,16 @@ public static class StoredTasks
         spec ??= Spec();
         return new()
         {
-            Id = id, Spec = spec, State = TaskState.Queued, Version = 1, Parent = parent?.Id, Root = parent?.Root ?? id, Depth = parent is null ? 0 : parent.Depth + 1,
-            Limits = TaskLimits.Of(spec), CreatedAt = Start, Events = 1,
+            Id = id,
+            Spec = spec,
+            State = TaskState.Queued,
+            Version = 1,
+            Parent = parent?.Id,
+            Root = parent?.Root ?? id,
+            Depth = parent is null ? 0 : parent.Depth + 1,
+            Limits = TaskLimits.Of(spec),
+            CreatedAt = Start,
+            Events = 1,
         };
     }
 
@@ -43,13 +55,21 @@ public static class StoredTasks
     /// <summary>That record, claimed.</summary>
     public static TaskRecord Running(TaskRecord before, FencingToken token) => Next(before) with
     {
-        State = TaskState.Running, Attempt = before.Attempt + 1, Claim = new TaskClaim(HostId.OfEpoch(token.Epoch), token), StartedAt = before.StartedAt ?? Start.AddSeconds(1), Events = before.Events + 1,
+        State = TaskState.Running,
+        Attempt = before.Attempt + 1,
+        Claim = new TaskClaim(HostId.OfEpoch(token.Epoch), token),
+        StartedAt = before.StartedAt ?? Start.AddSeconds(1),
+        Events = before.Events + 1,
     };
 
     /// <summary>That record, ended.</summary>
     public static TaskRecord Ended(TaskRecord before, TaskState state = TaskState.Completed, DateTimeOffset? at = null) => Next(before) with
     {
-        State = state, Claim = null, EndedAt = at ?? Start.AddSeconds(5), End = new TaskEnd { State = state, Cause = EndCause.Exit, Reason = "exit code 0", Exit = new ExitFacts(0, null, []) }, Events = before.Events + 1,
+        State = state,
+        Claim = null,
+        EndedAt = at ?? Start.AddSeconds(5),
+        End = new TaskEnd { State = state, Cause = EndCause.Exit, Reason = "exit code 0", Exit = new ExitFacts(0, null, []) },
+        Events = before.Events + 1,
     };
 
     /// <summary>The next version of a record.</summary>

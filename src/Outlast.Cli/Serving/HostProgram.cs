@@ -96,7 +96,14 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault(a => a.StartsWith("http://127.", StringComparison.Ordinal) || a.StartsWith("http://[::1]", StringComparison.Ordinal));
         var file = new HostFile
         {
-            Pid = Environment.ProcessId, BootId = facts.BootId, Epoch = facts.Epoch, StartedAt = facts.StartedAt, Version = facts.Version, Socket = socket, Url = url, DataFolder = folder.Path,
+            Pid = Environment.ProcessId,
+            BootId = facts.BootId,
+            Epoch = facts.Epoch,
+            StartedAt = facts.StartedAt,
+            Version = facts.Version,
+            Socket = socket,
+            Url = url,
+            DataFolder = folder.Path,
         };
         var next = folder.HostFile + ".next";
         File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(file, OutlastJson.Wire.HostFile));

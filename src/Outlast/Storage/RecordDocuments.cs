@@ -22,10 +22,34 @@ internal sealed record StateDocument(
 
     public TaskRecord ToRecord(long number, TaskSpec spec) => new()
     {
-        Id = Id, Number = number, Spec = spec, State = State, Version = Version, Attempt = Attempt, Resumes = Resumes, Claim = Claim, Parent = Parent, Root = Root, Depth = Depth,
-        OpenChildren = OpenChildren, Outcome = Outcome, Stop = Stop, Question = Question, Limits = Limits, Process = Process, Adoptions = Adoptions,
-        FirstInLine = FirstInLine, NotBefore = NotBefore, CreatedAt = CreatedAt, StartedAt = StartedAt, EndedAt = EndedAt, Paused = Paused,
-        Output = Output, End = End, Annotations = Annotations, Events = Events,
+        Id = Id,
+        Number = number,
+        Spec = spec,
+        State = State,
+        Version = Version,
+        Attempt = Attempt,
+        Resumes = Resumes,
+        Claim = Claim,
+        Parent = Parent,
+        Root = Root,
+        Depth = Depth,
+        OpenChildren = OpenChildren,
+        Outcome = Outcome,
+        Stop = Stop,
+        Question = Question,
+        Limits = Limits,
+        Process = Process,
+        Adoptions = Adoptions,
+        FirstInLine = FirstInLine,
+        NotBefore = NotBefore,
+        CreatedAt = CreatedAt,
+        StartedAt = StartedAt,
+        EndedAt = EndedAt,
+        Paused = Paused,
+        Output = Output,
+        End = End,
+        Annotations = Annotations,
+        Events = Events,
     };
 }
 

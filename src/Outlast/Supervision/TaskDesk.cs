@@ -80,7 +80,10 @@ internal sealed class TaskDesk(
     {
         var request = new StopRequest
         {
-            Cause = command.Cause, Actor = command.Actor, RequestedAt = time.GetUtcNow(), Now = command.Now,
+            Cause = command.Cause,
+            Actor = command.Actor,
+            RequestedAt = time.GetUtcNow(),
+            Now = command.Now,
             Reason = string.IsNullOrWhiteSpace(command.Reason) ? null : command.Reason.Trim(),
         };
         var answer = await ledger.StopTreeAsync(id, request, cancel);

@@ -136,7 +136,9 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         {
             var page = await store.ListAsync(new TaskQuery
             {
-                Root = top.Root, Before = before, Limit = 1000,
+                Root = top.Root,
+                Before = before,
+                Limit = 1000,
                 States = [TaskState.Queued, TaskState.Running, TaskState.Waiting, TaskState.Stopping],
             }, cancel);
             open.AddRange(page);

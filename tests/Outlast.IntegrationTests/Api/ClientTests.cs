@@ -43,7 +43,9 @@ public sealed class ClientTests
         var asked = 0;
         var options = new OutlastClientOptions
         {
-            RetryFor = Patient.RetryFor, RetryPause = Patient.RetryPause, HostAway = async _ =>
+            RetryFor = Patient.RetryFor,
+            RetryPause = Patient.RetryPause,
+            HostAway = async _ =>
             {
                 asked++;
                 host ??= await ApiHost.StartAsync(options: o => new() { SocketPath = folder.File("elsewhere.sock") });
@@ -119,7 +121,9 @@ public sealed class ClientTests
         host.Tasks.Fault = new DrainingException();
         var options = new OutlastClientOptions
         {
-            RetryFor = Patient.RetryFor, RetryPause = Patient.RetryPause, HostAway = _ =>
+            RetryFor = Patient.RetryFor,
+            RetryPause = Patient.RetryPause,
+            HostAway = _ =>
             {
                 host.Tasks.Fault = null;
                 return Task.FromResult<HostAddress?>(null);

@@ -49,7 +49,9 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus
         var record = _tasks[id].Record;
         Set(new(record with
         {
-            State = state, EndedAt = StoredTasks.Start.AddSeconds(5), Output = OutputFacts.Empty with { Bytes = printed ?? Length(LogOf(id)), ErrorBytes = Length(LogOf(id, "error.log")) },
+            State = state,
+            EndedAt = StoredTasks.Start.AddSeconds(5),
+            Output = OutputFacts.Empty with { Bytes = printed ?? Length(LogOf(id)), ErrorBytes = Length(LogOf(id, "error.log")) },
             End = new TaskEnd { State = state, Cause = EndCause.Exit, Exit = exitCode is { } code ? new ExitFacts(code, null, []) : null },
         }));
         Signal(id).TrySetResult();

@@ -21,32 +21,71 @@ public sealed class TaskRouteTests
         var parent = TaskId.Parse("01k9zq2m00e4q1dz5w3h7t8v0b");
         var spec = new TaskSpec
         {
-            Name = "build", Session = "s1", Group = "nightly", Labels = ImmutableSortedDictionary<string, string>.Empty.Add("repo", "x"), Timeout = TimeSpan.FromMinutes(10),
-            IdleTimeout = TimeSpan.FromMinutes(5), IdleWarning = TimeSpan.FromMinutes(1), Repeatable = true, RefuseWhenFull = true,
+            Name = "build",
+            Session = "s1",
+            Group = "nightly",
+            Labels = ImmutableSortedDictionary<string, string>.Empty.Add("repo", "x"),
+            Timeout = TimeSpan.FromMinutes(10),
+            IdleTimeout = TimeSpan.FromMinutes(5),
+            IdleWarning = TimeSpan.FromMinutes(1),
+            Repeatable = true,
+            RefuseWhenFull = true,
             Process = new()
             {
-                Argv = ["make"], Cwd = "/w", Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/bin"), Stdin = StdinSource.Of("y"), Stderr = StderrMode.Separate,
-                OutputVia = OutputRoute.File, OutputCap = 4096, Umask = 18, OpenFiles = 1024,
+                Argv = ["make"],
+                Cwd = "/w",
+                Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/bin"),
+                Stdin = StdinSource.Of("y"),
+                Stderr = StderrMode.Separate,
+                OutputVia = OutputRoute.File,
+                OutputCap = 4096,
+                Umask = 18,
+                OpenFiles = 1024,
             },
         };
         var survivor = new Survivor(4713, 812399, "server");
         var measured = ImmutableSortedDictionary<string, long>.Empty.Add("idleMs", 1800321).Add("limitMs", 1800000);
         var record = new TaskRecord
         {
-            Id = id, Number = 17, Spec = spec, State = TaskState.Failed, Version = 6, Attempt = 1, Parent = parent, Root = parent, Depth = 1,
-            Limits = TaskLimits.Of(spec) with { Timeout = TimeSpan.FromMinutes(40) }, Process = new(4711, 4712, "boot", 812345), Adoptions = 1, CreatedAt = At, StartedAt = At, EndedAt = At,
+            Id = id,
+            Number = 17,
+            Spec = spec,
+            State = TaskState.Failed,
+            Version = 6,
+            Attempt = 1,
+            Parent = parent,
+            Root = parent,
+            Depth = 1,
+            Limits = TaskLimits.Of(spec) with { Timeout = TimeSpan.FromMinutes(40) },
+            Process = new(4711, 4712, "boot", 812345),
+            Adoptions = 1,
+            CreatedAt = At,
+            StartedAt = At,
+            EndedAt = At,
             Stop = new() { Cause = EndCause.User, Actor = new(ActorType.User, "uid 1000", "cli"), Reason = "wrong branch", RequestedAt = At, Now = true, Measured = measured },
             End = new()
             {
-                State = TaskState.Failed, Cause = EndCause.Exit, Reason = "exit code 7", Exit = new(7, "TERM", ["TERM"]), Leftovers = [survivor], Actor = Actor.Rule("inactivity"), Measured = measured,
-                Error = new("T", "m", "s"), Result = JsonSerializer.SerializeToElement(new { }), Evidence = ["exit record found by host h2 after host h1 was gone"],
+                State = TaskState.Failed,
+                Cause = EndCause.Exit,
+                Reason = "exit code 7",
+                Exit = new(7, "TERM", ["TERM"]),
+                Leftovers = [survivor],
+                Actor = Actor.Rule("inactivity"),
+                Measured = measured,
+                Error = new("T", "m", "s"),
+                Result = JsonSerializer.SerializeToElement(new { }),
+                Evidence = ["exit record found by host h2 after host h1 was gone"],
                 Resources = new(TimeSpan.FromMilliseconds(5012), TimeSpan.FromMilliseconds(40), 3100000),
             },
             Annotations = [new(At, "noted")],
         };
         host.Tasks.Set(new(record)
         {
-            Queue = new(3, "kind process: 8 of 8"), LastActivityAt = At, Idle = TimeSpan.FromMilliseconds(1200), Output = new(35, 1, 2, 3), Survivors = [survivor],
+            Queue = new(3, "kind process: 8 of 8"),
+            LastActivityAt = At,
+            Idle = TimeSpan.FromMilliseconds(1200),
+            Output = new(35, 1, 2, 3),
+            Survivors = [survivor],
         });
         Assert.Equal("""
             {"id":"01k9zq2m9xe4q1dz5w3h7t8v0a","number":17,"kind":"process","name":"build","state":"failed","attempt":1,"version":6,
@@ -149,7 +188,15 @@ public sealed class TaskRouteTests
         var (parent, root) = (StoredTasks.NewId(), StoredTasks.NewId());
         await host.Client.ListAsync(new()
         {
-            States = ["running", "timed_out"], Kind = "process", Session = "a b&c", Parent = parent.ToString(), Root = root.ToString(), Label = "repo=x", Text = "50% é", Cursor = "99", Limit = 1000,
+            States = ["running", "timed_out"],
+            Kind = "process",
+            Session = "a b&c",
+            Parent = parent.ToString(),
+            Root = root.ToString(),
+            Label = "repo=x",
+            Text = "50% é",
+            Cursor = "99",
+            Limit = 1000,
         });
         var query = host.Tasks.Queries[^1];
         Assert.Equal([TaskState.Running, TaskState.TimedOut], query.States.ToArray());

@@ -91,7 +91,11 @@ internal sealed class RunningProgram : IDisposable
     {
         var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT,HUP,QUIT,TERM,PIPE", .. command])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = Encoding.UTF8, StandardErrorEncoding = Encoding.UTF8,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
         };
         foreach (var inherited in start.Environment.Keys.Where(k => k.StartsWith("OUTLAST_", StringComparison.Ordinal) || k is "NO_COLOR" or "COLUMNS").ToArray()) start.Environment.Remove(inherited);
         foreach (var (name, value) in environment) start.Environment[name] = value;

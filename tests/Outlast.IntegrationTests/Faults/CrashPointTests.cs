@@ -94,7 +94,7 @@ public sealed class CrashPointTests
     [Trait("Requirement", "C16")]
     public async Task Dies_in_the_stop_of_a_task(string name)
     {
-                using var stage = new Stage();
+        using var stage = new Stage();
         string id;
         using (var dying = HostProcess.Start(stage.Data, ["--at", Stops[name]]))
         {

@@ -72,9 +72,28 @@ public sealed class SurroundingsTests : IAsyncLifetime
     {
         var variables = new Dictionary<string, string>
         {
-            ["a.b"] = "dots", ["INPUT_X-Y"] = "q\"$z  two", ["-x"] = "dash", ["1st"] = "digit", ["PWD"] = "/elsewhere", ["OLDPWD"] = "/old", ["IFS"] = ":,", ["OPTIND"] = "abc", ["PPID"] = "77",
-            ["LINENO"] = "zz", ["ENV"] = "/nonexistent", ["_outlast_d"] = "mine", ["_outlast_s"] = "yes", ["LD_LIBRARY_PATH"] = "/nonexistent", ["_"] = "u", ["PS4"] = "$(id)", ["MAIL"] = "m", ["TERM"] = "vt",
-            ["CDPATH"] = "/", ["HISTSIZE"] = "q", ["EMPTY"] = "", ["BASH_FUNC_f%%"] = "() { :; }",
+            ["a.b"] = "dots",
+            ["INPUT_X-Y"] = "q\"$z  two",
+            ["-x"] = "dash",
+            ["1st"] = "digit",
+            ["PWD"] = "/elsewhere",
+            ["OLDPWD"] = "/old",
+            ["IFS"] = ":,",
+            ["OPTIND"] = "abc",
+            ["PPID"] = "77",
+            ["LINENO"] = "zz",
+            ["ENV"] = "/nonexistent",
+            ["_outlast_d"] = "mine",
+            ["_outlast_s"] = "yes",
+            ["LD_LIBRARY_PATH"] = "/nonexistent",
+            ["_"] = "u",
+            ["PS4"] = "$(id)",
+            ["MAIL"] = "m",
+            ["TERM"] = "vt",
+            ["CDPATH"] = "/",
+            ["HISTSIZE"] = "q",
+            ["EMPTY"] = "",
+            ["BASH_FUNC_f%%"] = "() { :; }",
         }.ToImmutableSortedDictionary();
         var attempt = _bench.Attempt(Spec(["/usr/bin/env"]) with { Environment = variables });
         await attempt.RunAsync();

@@ -40,13 +40,23 @@ internal static class Tasks
 {
     public static TaskView Running(long number = 1, string name = "build", params string[] argv) => new()
     {
-        Id = TaskId.New(DateTimeOffset.UnixEpoch.AddDays(20000)).ToString(), Number = number, Kind = "process", Name = name, State = TaskStateNames.Running, Root = "", Attempt = 1,
+        Id = TaskId.New(DateTimeOffset.UnixEpoch.AddDays(20000)).ToString(),
+        Number = number,
+        Kind = "process",
+        Name = name,
+        State = TaskStateNames.Running,
+        Root = "",
+        Attempt = 1,
         Spec = new() { Process = new() { Argv = argv.Length > 0 ? argv : ["make", "-j2"], Cwd = "/w", Stdin = StdinView.None } },
-        Output = new(0, 0, 0, 0), CreatedAt = DateTimeOffset.UnixEpoch.AddDays(20000), StartedAt = DateTimeOffset.UnixEpoch.AddDays(20000),
+        Output = new(0, 0, 0, 0),
+        CreatedAt = DateTimeOffset.UnixEpoch.AddDays(20000),
+        StartedAt = DateTimeOffset.UnixEpoch.AddDays(20000),
     };
 
     public static TaskView Ended(string state, string cause, int? exitCode) => Running() with
     {
-        State = state, EndedAt = DateTimeOffset.UnixEpoch.AddDays(20000).AddSeconds(5), End = new() { State = state, Cause = cause, ExitCode = exitCode, Reason = $"exit code {exitCode}" },
+        State = state,
+        EndedAt = DateTimeOffset.UnixEpoch.AddDays(20000).AddSeconds(5),
+        End = new() { State = state, Cause = cause, ExitCode = exitCode, Reason = $"exit code {exitCode}" },
     };
 }

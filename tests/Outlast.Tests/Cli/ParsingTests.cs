@@ -84,7 +84,13 @@ public sealed class ParsingTests
     {
         var caller = new Caller(new Hashtable
         {
-            ["OUTLAST_TASK_ID"] = "t", ["OUTLAST_ATTEMPT"] = "1", ["OUTLAST_ENV_0"] = "a.b=1", ["OUTLAST_SCRIPT"] = "1024\n SHLVL\n./outlast", ["SHLVL"] = "0", ["OUTLAST_DATA"] = "/d", ["A"] = "1",
+            ["OUTLAST_TASK_ID"] = "t",
+            ["OUTLAST_ATTEMPT"] = "1",
+            ["OUTLAST_ENV_0"] = "a.b=1",
+            ["OUTLAST_SCRIPT"] = "1024\n SHLVL\n./outlast",
+            ["SHLVL"] = "0",
+            ["OUTLAST_DATA"] = "/d",
+            ["A"] = "1",
         }, "/w");
 
         Assert.Equal(["A", "OUTLAST_DATA"], caller.Environment.Keys.Order());

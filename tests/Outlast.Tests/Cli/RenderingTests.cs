@@ -149,8 +149,11 @@ public sealed class RenderingTests
         {
             End = task.End! with
             {
-                Reason = "silent for 30m", Actor = new("rule", "inactivity", null), Measured = new Dictionary<string, long> { ["idleMs"] = 1_800_321, ["limitMs"] = 1_800_000 },
-                Evidence = ["TERM to group 4711 at 0.0 s", "verified gone at 0.1 s"], Leftovers = [new(99, 1, "server\e[31m")],
+                Reason = "silent for 30m",
+                Actor = new("rule", "inactivity", null),
+                Measured = new Dictionary<string, long> { ["idleMs"] = 1_800_321, ["limitMs"] = 1_800_000 },
+                Evidence = ["TERM to group 4711 at 0.0 s", "verified gone at 0.1 s"],
+                Leftovers = [new(99, 1, "server\e[31m")],
             },
         };
 
