@@ -22,7 +22,7 @@ internal static class CommandLine
             var parsed = Parse(context, args);
             if (args.Length == 0)
             {
-                Root(context, null).Parse(["--help"]).Invoke(new() { Output = Console.Error });
+                Root(context, null, null).Parse(["--help"]).Invoke(new() { Output = Console.Error });
                 return ExitCodes.Usage;
             }
             if (parsed.Errors.Count > 0) throw CommandException.Usage($"{Complaint(context, parsed)}. See {context.Command(Help(parsed))}");
@@ -53,16 +53,19 @@ internal static class CommandLine
     {
         IReadOnlyList<string>? argv = null;
         if (args is [RunVerb.Name, ..] && Array.IndexOf(args, "--") is >= 0 and var at) (args, argv) = (args[..at], args[(at + 1)..]);
-        return Root(context, argv).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        return Root(context, args.FirstOrDefault(), argv).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
     }
 
-    private static RootCommand Root(CommandContext context, IReadOnlyList<string>? argv)
+    /// <summary>The verb that is named, or all where none is: each takes time to make, and a verb is to answer at once.</summary>
+    private static RootCommand Root(CommandContext context, string? verb, IReadOnlyList<string>? argv)
     {
         var root = new RootCommand("Background work that outlasts its host: run a command, and it goes on whatever happens to this program, this terminal, or the host.");
         root.Directives.Clear();
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
-        root.Subcommands.Add(RunVerb.Create(context, argv));
-        foreach (var (_, create) in Verbs) root.Subcommands.Add(create(context));
+        var named = Array.Find(Verbs, v => v.Name == verb).Create;
+        if (named is not null) root.Subcommands.Add(named(context));
+        else root.Subcommands.Add(RunVerb.Create(context, argv));
+        if (named is null && verb != RunVerb.Name) Array.ForEach(Verbs, v => root.Subcommands.Add(v.Create(context)));
         return root;
     }
 

@@ -10,16 +10,19 @@ internal sealed class Caller
     public const string ScriptVariable = "OUTLAST_SCRIPT";
     public const string TaskVariable = "OUTLAST_TASK_ID";
 
-    private readonly Dictionary<string, string> _all;
+    private readonly Dictionary<string, string> _all = [];
     private readonly string[] _script;
 
     public Caller(IDictionary variables, string folder)
     {
-        _all = variables.Cast<DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? "");
+        foreach (DictionaryEntry variable in variables) _all[(string)variable.Key] = (string?)variable.Value ?? "";
         _script = _all.GetValueOrDefault(ScriptVariable, "").Split('\n');
         Folder = folder;
         string[] added = _script.Length > 1 ? _script[1].Split(' ', StringSplitOptions.RemoveEmptyEntries) : [];
-        Environment = _all.Where(v => !IsPrivate(v.Key) && !added.Contains(v.Key)).ToDictionary();
+        var own = new Dictionary<string, string>();
+        foreach (var (name, value) in _all)
+            if (!IsPrivate(name) && !added.Contains(name)) own[name] = value;
+        Environment = own;
     }
 
     /// <summary>This process's own caller.</summary>
