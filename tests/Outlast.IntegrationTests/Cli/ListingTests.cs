@@ -148,7 +148,7 @@ public sealed partial class ListingTests
     {
         await using var folder = new OutlastFolder();
         await folder.RunAsync("run", "--", "sh", "-c", "echo printed; exit 3");
-        await folder.RunAsync("run", "-d", "--", "sh", "-c", "trap '' TERM; echo started; while :; do sleep 0.1; done");
+        await folder.RunAsync("run", "-d", "--stop-grace", "10m", "--", "sh", "-c", "trap '' TERM; echo started; while :; do sleep 0.1; done");
         var commands = new List<string>();
 
         foreach (var name in (string[])["1", "2"]) commands.AddRange(FollowUps((await folder.RunAsync("show", name)).Output));
