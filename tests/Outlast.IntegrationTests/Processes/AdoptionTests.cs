@@ -159,6 +159,7 @@ public sealed class AdoptionTests : IAsyncLifetime
     {
         var other = _bench.Shell("echo up; sleep 300");
         var otherRun = other.RunAsync();
+        await other.Printed("up");
         var facts = await other.Launched;
         var attempt = _bench.Shell("true");
         Directory.CreateDirectory(attempt.Folder);
