@@ -28,6 +28,22 @@ internal static class TextWidth
         return kept.Append('…').ToString();
     }
 
+    /// <summary>The text in lines of at most so many columns, broken at spaces; a longer word is left whole.</summary>
+    public static IEnumerable<string> Wrap(string text, int columns)
+    {
+        var line = "";
+        foreach (var word in text.Split(' '))
+        {
+            if (line.Length > 0 && Of(line) + 1 + Of(word) > columns)
+            {
+                yield return line;
+                line = word;
+            }
+            else line = line.Length == 0 ? word : $"{line} {word}";
+        }
+        yield return line;
+    }
+
     private static int Of(Rune rune) => rune.Value < 0x300 ? 1 : Rune.GetUnicodeCategory(rune) switch
     {
         UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,

@@ -34,8 +34,16 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         Environment.SetEnvironmentVariable(Caller.ScriptVariable, null);
         var folder = DataFolder.Of(context.Caller.Variable);
         OwnedFolder.Prepare(folder);
-        using var ours = await HostLock.TakeAsync(folder, context.Time, cancel);
-        return await new HostProgram(context, folder, onDemand).ServeAsync(listen, umask, json, cancel);
+        try
+        {
+            using var ours = await HostLock.TakeAsync(folder, context.Time, cancel);
+            return await new HostProgram(context, folder, onDemand).ServeAsync(listen, umask, json, cancel);
+        }
+        catch (HostLockHeldException e) when (onDemand)
+        {
+            // Nothing to tell anybody: the verb that started us waits for the winner.
+            return e.ExitCode;
+        }
     }
 
     private async Task<int> ServeAsync(IPEndPoint? listen, int umask, bool json, CancellationToken cancel)

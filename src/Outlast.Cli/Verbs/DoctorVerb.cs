@@ -25,15 +25,27 @@ internal static class DoctorVerb
     private static void Tell(CommandContext context, DoctorView findings, HostView host)
     {
         var terminal = context.Terminal;
-        var checks = new Table(new("LEVEL"), new("CHECK"), new("FOUND", Least: 20));
-        foreach (var check in findings.Checks) checks.Add(new Cell(check.Level, text => Ink.OfLevel(check.Level, text)), check.Name, check.Text);
-        checks.Write(terminal);
-        foreach (var check in findings.Checks.Where(c => c.Do is not null)) terminal.Line($"{check.Name}: {ControlSequences.Escape(check.Do!)}");
+        foreach (var check in findings.Checks) Tell(terminal, check);
         terminal.Line("");
         var settings = new Table(new("SETTING"), new("VALUE"), new("SET BY", Least: 10));
         foreach (var setting in host.Limits) settings.Add(setting.Key, setting.Value, new(setting.From, setting.From == "default" ? Ink.Dim : null));
         settings.Write(terminal);
         terminal.Line("");
         terminal.Line(VersionVerb.Describe(host, context.Time.GetUtcNow()));
+    }
+
+    /// <summary>Nothing of a finding is cut: on a terminal it goes on below itself.</summary>
+    private static void Tell(Terminal terminal, CheckView check)
+    {
+        var text = ControlSequences.Escape(check.Do is { } next ? $"{check.Text}. Do: {next}" : check.Text);
+        if (!terminal.OutIsTerminal)
+        {
+            terminal.Line($"{check.Level}\t{check.Name}\t{text}");
+            return;
+        }
+        var head = $"{check.Level,-5}  {check.Name,-10}  ";
+        var margin = new string(' ', head.Length);
+        foreach (var (i, line) in TextWidth.Wrap(text, Math.Max(20, terminal.Width - head.Length)).Index())
+            terminal.Line((i > 0 ? margin : terminal.Ink ? Ink.OfLevel(check.Level, head) : head) + line);
     }
 }

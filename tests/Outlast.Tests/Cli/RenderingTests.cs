@@ -174,6 +174,17 @@ public sealed class RenderingTests
     }
 
     [Fact]
+    public void A_long_text_is_wrapped_and_nothing_of_it_is_lost()
+    {
+        const string text = "make room on the disk, or make the data folder writable; averyveryverylongword stays whole";
+
+        var lines = TextWidth.Wrap(text, 20).ToList();
+
+        Assert.Equal(text, string.Join(' ', lines));
+        Assert.All(lines, line => Assert.True(TextWidth.Of(line) <= 20 || !line.Contains(' ', StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void A_tree_is_drawn_with_branches_on_a_terminal_and_indented_elsewhere()
     {
         var tree = new TaskTreeView(Tasks.Running(1), [new(Tasks.Running(2), [new(Tasks.Running(3), [])]), new(Tasks.Running(4), [])]);
