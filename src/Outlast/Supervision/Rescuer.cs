@@ -26,6 +26,7 @@ internal sealed class Rescuer(
         dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
         var left = open.Where(t => t.Token is not null).ToList();
         foreach (var _ in left) dispatcher.Occupy();
+        await CountChildrenAsync(open, letGo);
         return left;
     }
 
@@ -40,6 +41,7 @@ internal sealed class Rescuer(
             {
                 var open = await store.ListOpenAsync(letGo);
                 dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+                await CountChildrenAsync(open, letGo);
                 // Twice without a follower at the same version: not merely on its way.
                 var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();
                 var sure = orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Version).ToList();
@@ -51,6 +53,20 @@ internal sealed class Rescuer(
             {
                 log.SweepFailed(e.Message);
             }
+        }
+    }
+
+    /// <summary>A child whose record could not be read and was set aside will never say that it has ended: whoever waits for nothing but its children waits for those that are there.</summary>
+    private async Task CountChildrenAsync(IReadOnlyCollection<OpenTask> open, CancellationToken letGo)
+    {
+        foreach (var waiting in open.Where(t => t.Token is null && t.State is TaskState.Running or TaskState.Stopping))
+        {
+            var children = open.Count(t => t.Parent == waiting.Id && !t.Detached);
+            var version = waiting.Version;
+            while (await ledger.ApplyAsync(waiting.Id, MissedEnd, letGo) is { Changed: true } told) version = told.Record.Version;
+
+            // Only of the record that was listed together with its children: one that has changed since counts for itself.
+            Transition? MissedEnd(TaskRecord now) => now.IsFinishing && now.Version == version && now.OpenChildren > children ? Transition.ChildEnded(default, time.GetUtcNow()) : null;
         }
     }
 

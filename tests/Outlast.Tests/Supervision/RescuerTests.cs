@@ -1,3 +1,4 @@
+using Outlast.Lifecycle;
 using Outlast.Runners;
 using Outlast.Storage;
 using Outlast.TestKit;
@@ -104,6 +105,25 @@ public sealed class RescuerTests
         (await _runner.AttemptOf(id)).End(0);
         await second.EndOf(id);
         await _runner.AttemptOf(queued);
+    }
+
+    [Fact]
+    [Trait("Requirement", "S285-2")]
+    public async Task A_child_whose_record_was_set_aside_is_not_waited_for()
+    {
+        await _store.OpenAsync();
+        var id = TaskId.New(_time.GetUtcNow());
+        var submitted = TaskLifecycle.Submit(id, SupervisedHost.Spec(), null, SupervisedHost.Somebody, _time.GetUtcNow());
+        var finishing = submitted.After with
+        {
+            State = TaskState.Running, Attempt = 1, StartedAt = _time.GetUtcNow(), OpenChildren = 2,
+            Outcome = new() { Kind = OutcomeKind.Failed, Cause = EndCause.Exit, Exit = new(7, null, []) },
+        };
+        await _store.CommitAsync(StoreCommit.Of(new(finishing, 0, null, submitted.Events)));
+
+        await using var host = await StartAsync();
+
+        Assert.Equal((TaskState.Failed, 7), ((await host.EndOf(id)).State, (await host.ReadAsync(id)).End!.Exit!.Code));
     }
 
     [Fact]
