@@ -12,7 +12,7 @@ internal static unsafe partial class LibC
     public const int DuplicateCloseOnExec = 1030;
     public const int PidFd = 3, Exited = 4, NoHang = 1;
     public const int CodeExited = 1;
-    public const int EpollAdd = 1, EpollIn = 1, EpollCloseOnExec = 0x80000;
+    public const int EpollAdd = 1, EpollIn = 1, EpollOneShot = 1 << 30, EpollCloseOnExec = 0x80000;
     public const int OpenFilesLimit = 7;
     public const int ExecuteAccess = 1;
 

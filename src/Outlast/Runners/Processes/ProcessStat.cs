@@ -56,18 +56,8 @@ internal static unsafe class ProcFile
         if (fd < 0) return -1;
         try
         {
-            var length = 0;
-            fixed (byte* start = buffer)
-            {
-                while (length < buffer.Length)
-                {
-                    var read = LibC.Read(fd, start + length, buffer.Length - length);
-                    if (read < 0) return -1;
-                    if (read == 0) break;
-                    length += (int)read;
-                }
-            }
-            return length;
+            // The system hands over at once all that there is room for.
+            fixed (byte* start = buffer) return (int)LibC.Read(fd, start, buffer.Length);
         }
         finally
         {

@@ -130,7 +130,8 @@ internal sealed unsafe class ProcessWatcher : IDisposable
     private void Register(Descriptor fd, ulong key)
     {
         var watch = stackalloc byte[EventSize];
-        *(uint*)watch = LibC.EpollIn;
+        // Once only: a process that is being started elsewhere holds a copy of every descriptor for a moment, and would keep reporting one that is closed here.
+        *(uint*)watch = LibC.EpollIn | LibC.EpollOneShot;
         *(ulong*)(watch + EventSize - 8) = key;
         if (LibC.EpollControl(_epoll.Number, LibC.EpollAdd, fd.Number, watch) != 0) throw SystemCallException.Last("epoll_ctl");
     }
