@@ -116,7 +116,10 @@ public sealed class RescuerTests
         var submitted = TaskLifecycle.Submit(id, SupervisedHost.Spec(), null, SupervisedHost.Somebody, _time.GetUtcNow());
         var finishing = submitted.After with
         {
-            State = TaskState.Running, Attempt = 1, StartedAt = _time.GetUtcNow(), OpenChildren = 2,
+            State = TaskState.Running,
+            Attempt = 1,
+            StartedAt = _time.GetUtcNow(),
+            OpenChildren = 2,
             Outcome = new() { Kind = OutcomeKind.Failed, Cause = EndCause.Exit, Exit = new(7, null, []) },
         };
         await _store.CommitAsync(StoreCommit.Of(new(finishing, 0, null, submitted.Events)));
