@@ -99,7 +99,7 @@ internal sealed class Rescuer(
     /// <returns>Whether the executor follows it, and with it its place.</returns>
     private async Task<bool> RescueAsync(OpenTask orphan, CancellationToken letGo)
     {
-        if (await store.FindAsync(orphan.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || record.Version != orphan.Version) return false;
+        if (await store.FindAsync(orphan.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || former.Token != orphan.Token) return false;
         var finding = runners.Has(record.Spec.Kind)
             ? await runners.For(record.Spec.Kind).ExamineAsync(executor.ContextOf(record), letGo)
             : new AttemptFinding(FindingKind.Gone, $"this host runs no tasks of kind {record.Spec.Kind}");

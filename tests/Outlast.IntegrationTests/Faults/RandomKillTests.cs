@@ -18,7 +18,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
     private static readonly TimeSpan LatestKill = TimeSpan.FromMilliseconds(300);
     private const int LongLifeEvery = 6;
     private static readonly TimeSpan LongLife = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan Calm = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Calm = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(500);
     private static readonly Dictionary<string, string> Settings = new() { ["OUTLAST_CONCURRENCY_PROCESSES"] = "24" };
 
@@ -52,7 +52,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
         catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
         {
             var open = await connection.GetAsync("/v1/tasks?state=queued,running,waiting,stopping&limit=20");
-            Assert.Fail($"seed {seed}: not calm within {Calm.TotalSeconds} s: {open}");
+            Assert.Fail($"seed {seed}: not calm within {Calm.TotalSeconds} s: {open}\n{string.Join('\n', host.Log.Split('\n').TakeLast(60))}");
         }
         await Eventually.TrueAsync(() => ProcessTable.MarkedBy(data.Path).IsEmpty, "no process of any task is left");
         output.WriteLine($"calm after {clock.Elapsed.TotalSeconds:0} s");

@@ -130,6 +130,22 @@ public sealed class RescuerTests
     }
 
     [Fact]
+    [Trait("Requirement", "C16")]
+    public async Task What_is_asked_to_stop_before_it_is_rescued_is_rescued_all_the_same()
+    {
+        await using var host = await StartAsync();
+        var (id, _) = await host.RunAsync();
+        host.Attempts.Remove(host.Attempts.Find(id)!);
+        var left = await host.Rescuer.TakeStockAsync(default);
+        await host.Client.StopAsync(id, new(EndCause.User, SupervisedHost.Somebody));
+        Assert.Equal(TaskState.Stopping, (await host.ReadAsync(id)).State);
+
+        await host.Rescuer.RescueAsync(left, default);
+
+        Assert.Equal((TaskState.Stopped, EndCause.User), ((await host.EndOf(id)).State, (await host.ReadAsync(id)).End!.Cause));
+    }
+
+    [Fact]
     [Trait("Requirement", "U-11")]
     public async Task A_living_host_finds_what_nobody_follows_any_more()
     {

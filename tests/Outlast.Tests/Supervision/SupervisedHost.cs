@@ -39,6 +39,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
     public Watchdog Watchdog { get; }
     public Pruner Pruner => _services.GetRequiredService<Pruner>();
+    public Rescuer Rescuer => _services.GetRequiredService<Rescuer>();
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
     public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
