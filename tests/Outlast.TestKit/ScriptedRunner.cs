@@ -74,7 +74,10 @@ public sealed class ScriptedRunner : ITaskRunner
         return attempts.Where(a => _attempts.ContainsKey(a.Task)).ToImmutableDictionary(a => a.Task, a => _attempts[a.Task].Vitals);
     }
 
-    public OutputFacts MeasureOutput(AttemptContext attempt) => _attempts.TryGetValue(attempt.Task, out var scripted) ? scripted.Vitals.Output : OutputFacts.Empty;
+    /// <summary>The task whose log cannot be looked at.</summary>
+    public TaskId? Unreadable { get; set; }
+
+    public OutputFacts MeasureOutput(AttemptContext attempt) => attempt.Task == Unreadable ? throw new UnauthorizedAccessException("no permission") : _attempts.TryGetValue(attempt.Task, out var scripted) ? scripted.Vitals.Output : OutputFacts.Empty;
 }
 
 /// <summary>An attempt in a test's hands.</summary>

@@ -1,13 +1,15 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Outlast.Runners.Processes;
 using Outlast.Storage;
 using Outlast.Supervision;
 
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, DataFolder folder)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, DataFolder folder, TimeProvider time)
 {
+    private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
     private const long LittleRoom = 1L << 30;
     private const int EndedTasksLookedAt = 500;
 
@@ -19,7 +21,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         Disk(),
         Folder(),
         await QuarantineAsync(cancel),
-        Slots(),
+        await PlacesAsync(cancel),
         await LeftoversAsync(cancel),
         Platform(),
     ];
@@ -82,22 +84,34 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
                 None.Add("rows", rows.Length.ToString(CultureInfo.InvariantCulture)), $"look into {folder.Quarantine}");
     }
 
-    private HostCheck Slots()
+    private async Task<HostCheck> PlacesAsync(CancellationToken cancel)
     {
-        var (taken, live) = (dispatcher.Taken, attempts.Count);
+        var (taken, held) = (dispatcher.Taken, attempts.All.Count(a => a.Place.IsHeld));
+        if (taken != held)
+        {
+            // What is being claimed or settled at this moment is in neither.
+            await Task.Delay(InFlight, time, cancel);
+            (taken, held) = (dispatcher.Taken, attempts.All.Count(a => a.Place.IsHeld));
+        }
+        var live = attempts.Count;
         var measured = None.Add("taken", taken.ToString(CultureInfo.InvariantCulture)).Add("running", live.ToString(CultureInfo.InvariantCulture)).Add("queued", dispatcher.Queued.ToString(CultureInfo.InvariantCulture));
-        return new("places", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued", measured);
+        return taken == held
+            ? new("places", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued", measured)
+            : new("places", CheckLevel.Warn, $"{taken} places are taken, but running tasks hold {held}", measured.Add("held", held.ToString(CultureInfo.InvariantCulture)), "look again in a moment; if it stays so, restart the host: commands go on");
     }
 
     private async Task<HostCheck> LeftoversAsync(CancellationToken cancel)
     {
         var ended = await store.ListAsync(new TaskQuery { States = [TaskState.Completed, TaskState.Failed, TaskState.TimedOut, TaskState.Stopped, TaskState.Lost], Limit = EndedTasksLookedAt }, cancel);
-        var alive = ended.Where(r => r.End is not null).SelectMany(r => r.End!.Leftovers.Where(Machine.IsAlive).Select(l => (r.Number, Process: l))).ToList();
+        var alive = ended.Where(r => r.End is not null).SelectMany(r => r.End!.Leftovers.Where(IsAlive).Select(l => (r.Number, Process: l))).ToList();
         return alive.Count == 0
             ? Ok("leftovers", $"no process of the newest {ended.Length} ended tasks is alive")
             : new("leftovers", CheckLevel.Warn, "ended tasks left processes behind: " + string.Join("; ", alive.Take(10).Select(a => $"task {a.Number}: pid {a.Process.Pid} {a.Process.Command}")),
                 None.Add("processes", alive.Count.ToString(CultureInfo.InvariantCulture)), "end them yourself if they are not wanted");
     }
+
+    /// <summary>Whether that very process, not another with its pid, is alive.</summary>
+    private static bool IsAlive(Survivor process) => ProcessStat.TryRead(process.Pid) is { IsDead: false } stat && stat.StartTicks == process.StartTicks;
 
     private static HostCheck Platform() => OperatingSystem.IsLinux()
         ? Ok("platform", "Linux: processes outlive the host and are adopted")

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Outlast.Diagnostics;
+using Outlast.Runners.Processes;
 using Outlast.Storage;
 using Outlast.Supervision;
 
@@ -26,7 +27,7 @@ internal sealed class OutlastHost(
     public (int Running, int Queued) Load => (dispatcher.Taken, dispatcher.Queued);
 
     public ImmutableArray<string> NotReady =>
-        _going ? ["the host is going away"] : _facts is null ? ["the host is starting"] : health.Failure is { } failure ? [failure] : [];
+        _going ? ["the host is going away"] : _facts is null ? ["the host is starting"] : _loops.Any(l => l.IsFaulted) ? ["a part of the host has failed; its log says which: restart it"] : health.Failure is { } failure ? [failure] : [];
 
     public async Task StartAsync(CancellationToken cancel)
     {

@@ -19,19 +19,19 @@ public sealed class OutlastSettings
             ProcessTimeout = values.Limit("process.timeout", null),
             ProcessIdleTimeout = values.Limit("process.idleTimeout", null),
             ProcessIdleWarning = values.Limit("process.idleWarning", new TaskDefaults().ProcessIdleWarning),
-            ProcessStopGrace = values.Time("process.stopGrace", new TaskDefaults().ProcessStopGrace, TimeSpan.Zero),
+            ProcessStopGrace = values.Time("process.stopGrace", new TaskDefaults().ProcessStopGrace, TimeSpan.Zero, TimeSpan.FromDays(1)),
         };
         Dispatcher = new DispatcherOptions
         {
             Processes = values.Count("concurrency.processes", new DispatcherOptions().Processes),
             Total = values.CountOrNone("concurrency.total"),
         };
-        Watchdog = new WatchdogOptions { Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100)) };
+        Watchdog = new WatchdogOptions { Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)) };
         Pruner = new PrunerOptions
         {
-            Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero),
-            Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero),
-            Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1)),
+            Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max),
+            Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero, Duration.Max),
+            Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
         };
         HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30));
 
@@ -101,8 +101,8 @@ public sealed class OutlastSettings
         public TimeSpan? Limit(string key, TimeSpan? @default) => Read(key, @default, Show, text =>
             text is "none" or "0" ? (true, (TimeSpan?)null) : (Duration.TryParse(text, out var d), d), "is no duration; write 90s, 10m, PT10M or none");
 
-        public TimeSpan Time(string key, TimeSpan @default, TimeSpan least) => Read(key, @default, d => Show(d), text =>
-            (Duration.TryParse(text, out var d) && d >= least, d), $"is no duration of at least {Duration.Format(least)}; write 90s, 10m or PT10M");
+        public TimeSpan Time(string key, TimeSpan @default, TimeSpan least, TimeSpan most) => Read(key, @default, d => Show(d), text =>
+            (Duration.TryParse(text, out var d) && d >= least && d <= most, d), $"is no duration from {Duration.Format(least)} to {Duration.Format(most)}; write 90s, 10m or PT10M");
 
         public int Count(string key, int @default) => Read(key, @default, n => n.ToString(CultureInfo.InvariantCulture), text =>
             (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000");
@@ -113,8 +113,8 @@ public sealed class OutlastSettings
         public void MustBeLess(string shorter, TimeSpan? a, string longer, TimeSpan? b)
         {
             if (a is null || b is null || a < b) return;
-            // Two defaults never quarrel; a default that is too long for what was set moves (see TaskDefaults.MoveWarning).
-            if (From(shorter) == "default" && shorter == "process.idleWarning") return;
+            // Only values that were set can quarrel; a default warning that is too long for what was set moves (see TaskDefaults.MoveWarning).
+            if (From(shorter) == "default" || From(longer) == "default") return;
             Errors.Add($"{shorter} = {Show(a)} ({From(shorter)}) must be less than {longer} = {Show(b)} ({From(longer)})");
         }
 

@@ -50,10 +50,14 @@ internal sealed class AttemptClock
     /// <summary>Whether the coming deadline has been warned of.</summary>
     public bool DeadlineWarned { get; set; }
 
-    /// <summary>What was measured last.</summary>
-    public AttemptVitals? Vitals
+    /// <summary>Another limit has warnings of its own.</summary>
+    public void LimitsMoved() => (IdleWarned, DeadlineWarned) = (false, false);
+
+    /// <summary>It has just shown life.</summary>
+    public void Touch()
     {
-        get { lock (_lock) return _vitals; }
+        lock (_lock) _lastActivity = Followed;
+        IdleWarned = false;
     }
 
     /// <summary>Compares with what was seen last; whatever grew is activity.</summary>
@@ -81,7 +85,11 @@ internal sealed class AttemptClock
     /// <summary>Nobody looked for that long: silence during it does not count.</summary>
     public void Unobserved(TimeSpan gap)
     {
-        lock (_lock) _lastActivity += Max(gap, TimeSpan.Zero);
+        lock (_lock)
+        {
+            var moved = _lastActivity + Max(gap, TimeSpan.Zero);
+            _lastActivity = moved < Followed ? moved : Followed;
+        }
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

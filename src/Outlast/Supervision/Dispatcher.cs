@@ -178,7 +178,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
         {
             var claim = host.NewClaim();
             var answer = await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, time.GetUtcNow()), _letGo);
-            if (answer.Changed) await executor.RunAsync(answer.Record, Release);
+            if (answer.Changed) await executor.RunAsync(answer.Record, new Place(this));
             else Release();
         }
         catch (StoreUnavailableException)

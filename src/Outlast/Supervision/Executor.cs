@@ -17,10 +17,10 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     public void Open(CancellationToken letGo) => _letGo = letGo;
 
     /// <summary>Runs a new attempt.</summary>
-    public Task RunAsync(TaskRecord claimed, Action release)
+    public Task RunAsync(TaskRecord claimed, Place place)
     {
-        var live = Announce(claimed, new AttemptClock(time, ElapsedBefore(claimed), TimeSpan.Zero, TimeSpan.Zero));
-        return FollowAsync(live, () => live.Runner.RunAsync(live.Context, _letGo), release);
+        var live = Announce(claimed, new AttemptClock(time, ElapsedBefore(claimed), TimeSpan.Zero, TimeSpan.Zero), place);
+        return FollowAsync(live, () => live.Runner.RunAsync(live.Context, _letGo));
     }
 
     /// <summary>Goes on with an attempt that another host started.</summary>
@@ -28,15 +28,15 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     /// <param name="ended">What tells that it has ended already, when it has: part of what its end rests on.</param>
     /// <param name="idleBefore">How long it has been silent.</param>
     /// <param name="enforceAfter">How long no limit is enforced.</param>
-    /// <param name="release">Gives its place back.</param>
-    public Task AdoptAsync(TaskRecord adopted, string? ended, TimeSpan idleBefore, TimeSpan enforceAfter, Action release)
+    /// <param name="place">The place that it holds.</param>
+    public Task AdoptAsync(TaskRecord adopted, string? ended, TimeSpan idleBefore, TimeSpan enforceAfter, Place place)
     {
-        var live = Announce(adopted, new AttemptClock(time, ElapsedBefore(adopted), idleBefore, enforceAfter));
+        var live = Announce(adopted, new AttemptClock(time, ElapsedBefore(adopted), idleBefore, enforceAfter), place);
         return FollowAsync(live, async () =>
         {
             var outcome = await live.Runner.AdoptAsync(live.Context, _letGo);
             return ended is null ? outcome : outcome with { Evidence = [ended, .. outcome.Evidence] };
-        }, release);
+        });
     }
 
     /// <summary>What a runner is told of an attempt.</summary>
@@ -66,16 +66,15 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
 
     private TimeSpan ElapsedBefore(TaskRecord record) => time.GetUtcNow() - record.StartedAt!.Value - record.Paused;
 
-    private LiveAttempt Announce(TaskRecord record, AttemptClock clock)
+    private LiveAttempt Announce(TaskRecord record, AttemptClock clock, Place place)
     {
-        var live = new LiveAttempt(record, ContextOf(record), runners.For(record.Spec.Kind), clock);
+        var live = new LiveAttempt(record, ContextOf(record), runners.For(record.Spec.Kind), clock, place);
         attempts.Add(live);
         return live;
     }
 
-    private async Task FollowAsync(LiveAttempt live, Func<Task<TaskOutcome>> run, Action release)
+    private async Task FollowAsync(LiveAttempt live, Func<Task<TaskOutcome>> run)
     {
-        var holdsPlace = true;
         try
         {
             // A stop that was committed between the claim and the announcement has found nobody to tell.
@@ -85,7 +84,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             Milestone.Reach(Milestone.SettleDecided, live.Id);
             var settled = ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo);
             // The place is free as soon as the end is handed over: who waits for it need not wait for the disk as well.
-            Release();
+            live.Place.Free();
             await settled;
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
@@ -99,13 +98,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         finally
         {
             attempts.Remove(live);
-            if (holdsPlace) Release();
-        }
-
-        void Release()
-        {
-            holdsPlace = false;
-            release();
+            live.Place.Free();
         }
     }
 
@@ -129,10 +122,14 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         {
             var running = Task.Run(run);
             await Task.WhenAny(running, live.StopEnded);
-            // After a stop has done all it can, the record does not wait for a runner that cannot come back.
-            if (!running.IsCompleted) await Task.WhenAny(running, Task.Delay(SettleBound, time, _letGo));
-            _letGo.ThrowIfCancellationRequested();
-            return running.IsCompleted ? await running : Interrupted("nothing was heard of the attempt after its stop");
+            // After a stop has done all it can and something is alive still, the record does not wait for a runner that cannot come back.
+            if (!running.IsCompleted && live.Stop is { } stop && !(await stop).Survivors.IsEmpty)
+            {
+                await Task.WhenAny(running, Task.Delay(SettleBound, time, _letGo));
+                _letGo.ThrowIfCancellationRequested();
+                if (!running.IsCompleted) return Interrupted("it could not be ended");
+            }
+            return await running;
         }
         catch (Exception e) when (e is not NeverStartedException && !_letGo.IsCancellationRequested)
         {

@@ -4,19 +4,26 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>An attempt that this host follows.</summary>
-internal sealed class LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock)
+internal sealed class LiveAttempt
 {
     private readonly Lock _lock = new();
     // Guarded by _lock: the newest committed record, and the stop that is under way.
-    private TaskRecord _record = record;
+    private TaskRecord _record;
     private Task<StopReport>? _stop;
     private readonly TaskCompletionSource _stopEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public TaskId Id => context.Task;
-    public AttemptContext Context => context;
-    public ITaskRunner Runner => runner;
-    public AttemptClock Clock => clock;
-    public TaskClaim Claim { get; } = record.Claim!;
+    public LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock, Place place)
+    {
+        (_record, Context, Runner, Clock, Place, Claim) = (record, context, runner, clock, place, record.Claim!);
+        place.Need(record.OpenChildren == 0);
+    }
+
+    public TaskId Id => Context.Task;
+    public AttemptContext Context { get; }
+    public ITaskRunner Runner { get; }
+    public AttemptClock Clock { get; }
+    public Place Place { get; }
+    public TaskClaim Claim { get; }
 
     /// <summary>Cancelled when the rest of a stop's grace is to be skipped.</summary>
     public CancellationTokenSource Hurry { get; } = new();
@@ -41,10 +48,16 @@ internal sealed class LiveAttempt(TaskRecord record, AttemptContext context, ITa
     /// <summary>The record was committed anew; an older one than is known is ignored.</summary>
     public void Update(TaskRecord record)
     {
+        TaskRecord before;
         lock (_lock)
         {
-            if (record.Version > _record.Version) _record = record;
+            if (record.Version <= _record.Version) return;
+            (before, _record) = (_record, record);
         }
+        if (record.Limits != before.Limits) Clock.LimitsMoved();
+        if (record.OpenChildren == 0 && before.OpenChildren > 0) Clock.Touch();
+        // Who waits for own children holds no place: they may need it.
+        Place.Need(record.OpenChildren == 0);
     }
 
     /// <summary>Starts the ladder if it is not under way.</summary>
@@ -75,7 +88,8 @@ internal sealed class LiveAttempts
 
     public void Add(LiveAttempt attempt)
     {
-        if (!_attempts.TryAdd(attempt.Id, attempt)) throw new InvalidOperationException($"Task {attempt.Id} is followed already.");
+        // A former attempt of a task that was queued again may be on its way out still.
+        _attempts[attempt.Id] = attempt;
         Added?.Invoke(attempt);
     }
 

@@ -24,21 +24,20 @@ public sealed class PrunerOptions
 internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder, PrunerOptions options, TimeProvider time, ILogger<Pruner> log)
 {
     private const int Batch = 100;
+    private bool _unfinished = true;
 
     /// <summary>Prunes now and then. Never ends before <paramref name="letGo"/>.</summary>
     public async Task KeepPruningAsync(CancellationToken letGo)
     {
         using var timer = new PeriodicTimer(options.Every, time);
-        var first = true;
         do
         {
             try
             {
-                if (first) await FinishFormerRemovalsAsync(letGo);
-                first = false;
+                if (_unfinished) await FinishFormerRemovalsAsync(letGo);
                 await PruneAsync(letGo);
             }
-            catch (Exception e) when (e is StoreUnavailableException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (!letGo.IsCancellationRequested)
             {
                 log.PruneFailed(e.Message);
             }
@@ -74,6 +73,7 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
     /// <summary>The tombstone comes first, the files after it; a host that died between the two has left the files.</summary>
     private async Task FinishFormerRemovalsAsync(CancellationToken letGo)
     {
+        _unfinished = false;
         if (!Directory.Exists(folder.Tasks)) return;
         foreach (var path in Directory.EnumerateDirectories(folder.Tasks))
         {
@@ -91,6 +91,12 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
         catch (DirectoryNotFoundException)
         {
             // It never started, or a former host came that far.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A leftover may still be writing there.
+            _unfinished = true;
+            log.PruneFailed(e.Message);
         }
     }
 }

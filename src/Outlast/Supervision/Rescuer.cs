@@ -33,7 +33,7 @@ internal sealed class Rescuer(
     /// <summary>Looks each minute for tasks that nobody has in hand. Never ends before <paramref name="letGo"/>.</summary>
     public async Task KeepLookingAsync(CancellationToken letGo)
     {
-        Dictionary<TaskId, long> suspects = [];
+        Dictionary<TaskId, FencingToken?> suspects = [];
         using var timer = new PeriodicTimer(SweepEvery, time);
         while (await timer.WaitForNextTickAsync(letGo))
         {
@@ -42,14 +42,14 @@ internal sealed class Rescuer(
                 var open = await store.ListOpenAsync(letGo);
                 dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
                 await CountChildrenAsync(open, letGo);
-                // Twice without a follower at the same version: not merely on its way.
+                // Twice without a follower under the same token: not merely on its way.
                 var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();
-                var sure = orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Version).ToList();
+                var sure = orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Token).ToList();
                 foreach (var _ in sure) dispatcher.Occupy();
                 await RescueAsync(sure, letGo);
-                suspects = orphans.ToDictionary(t => t.Id, t => t.Version);
+                suspects = orphans.ToDictionary(t => t.Id, t => t.Token);
             }
-            catch (StoreUnavailableException e)
+            catch (Exception e) when (!letGo.IsCancellationRequested)
             {
                 log.SweepFailed(e.Message);
             }
@@ -118,7 +118,7 @@ internal sealed class Rescuer(
         if (!answer.Changed) return false;
         // Silent since its start, as far as is known here; the watchdog's first look moves that to the log's last change.
         var idle = time.GetUtcNow() - record.StartedAt!.Value;
-        _ = executor.AdoptAsync(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, dispatcher.Release);
+        _ = executor.AdoptAsync(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, new Place(dispatcher));
         return true;
     }
 

@@ -6,8 +6,9 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>Decides when a stop begins; the only caller of a runner's ladder and of its verification.</summary>
-internal sealed class Stopper(LiveAttempts attempts, ILogger<Stopper> log)
+internal sealed class Stopper(LiveAttempts attempts, TimeProvider time, ILogger<Stopper> log)
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private CancellationToken _letGo;
 
     /// <summary>Until then ladders go on; after it the next host goes on with them.</summary>
@@ -35,14 +36,18 @@ internal sealed class Stopper(LiveAttempts attempts, ILogger<Stopper> log)
 
     private async Task<StopReport> ClimbAsync(LiveAttempt live, StopRequest stop)
     {
-        try
+        while (true)
         {
-            return await live.Runner.StopAsync(live.Context, stop, live.Hurry.Token, _letGo);
-        }
-        catch (Exception e) when (!_letGo.IsCancellationRequested)
-        {
-            log.StopFailed(e, live.Id);
-            return new StopReport([], [$"the stop failed: {e.Message}"]);
+            try
+            {
+                return await live.Runner.StopAsync(live.Context, stop, live.Hurry.Token, _letGo);
+            }
+            catch (Exception e) when (!_letGo.IsCancellationRequested)
+            {
+                // Nothing is known of what lives, so the stop is not over.
+                log.StopFailed(e, live.Id);
+            }
+            await Task.Delay(Pause, time, _letGo);
         }
     }
 }

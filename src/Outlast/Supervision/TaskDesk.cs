@@ -10,6 +10,7 @@ internal sealed class TaskDesk(
     ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, TimeProvider time) : ITaskClient
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private volatile bool _closed;
 
     /// <summary>Takes no new work from now on.</summary>
@@ -45,7 +46,7 @@ internal sealed class TaskDesk(
         var record = await ledger.ReadAsync(id, cancel);
         if (record.State.IsTerminal() || wait <= TimeSpan.Zero) return Snap(record);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        await Task.WhenAny(end.Ended, Task.Delay(wait, time, over.Token));
+        await Task.WhenAny(end.Ended, Task.Delay(wait < LongestWait ? wait : LongestWait, time, over.Token));
         await over.CancelAsync();
         cancel.ThrowIfCancellationRequested();
         return await GetAsync(id, cancel);
@@ -99,6 +100,7 @@ internal sealed class TaskDesk(
                 Timeout = Move(record.Limits.Timeout, command.Timeout, Elapsed(record)),
                 IdleTimeout = Move(record.Limits.IdleTimeout, command.IdleTimeout, attempts.Find(id)?.Clock.Idle ?? TimeSpan.Zero),
             };
+            limits = limits with { IdleWarning = TaskDefaults.MoveWarning(limits.IdleWarning, warningWasSet: false, limits.IdleTimeout) };
             return Transition.Extended(limits, command.Actor, time.GetUtcNow());
         }, cancel);
         return answer.Refusal is null ? Snap(answer.Record) : throw new TaskEndedException(answer.Record);
@@ -131,12 +133,25 @@ internal sealed class TaskDesk(
         var snapshot = new TaskSnapshot(record);
         if (record.State.IsTerminal()) return snapshot;
         if (record.State == TaskState.Queued) return snapshot with { Queue = dispatcher.PlaceOf(record.Id) };
-        if (record.Attempt > 0 && runners.Has(record.Spec.Kind)) snapshot = snapshot with { Output = runners.For(record.Spec.Kind).MeasureOutput(executor.ContextOf(record)) };
+        if (record.Attempt > 0 && runners.Has(record.Spec.Kind)) snapshot = snapshot with { Output = OutputOf(record) };
         if (attempts.Find(record.Id) is not { } live) return snapshot;
         // The watchdog looks now and then; a log that has grown since is activity all the same.
         DateTimeOffset?[] signs = [live.Clock.LastActivityAt, ChangedAt(live, OutputFile), ChangedAt(live, ErrorFile)];
         var seen = signs.Max()!.Value;
         return snapshot with { LastActivityAt = seen, Idle = time.GetUtcNow() - seen };
+    }
+
+    private OutputFacts OutputOf(TaskRecord record)
+    {
+        try
+        {
+            return runners.For(record.Spec.Kind).MeasureOutput(executor.ContextOf(record));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A log that cannot be looked at hides neither its task nor the others; reading it says what is wrong.
+            return record.Output;
+        }
     }
 
     private static DateTimeOffset? ChangedAt(LiveAttempt live, string log) =>

@@ -179,8 +179,6 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
 
         private sealed record Entry(TaskRecord After, long ExpectedVersion, FencingToken? Token, ImmutableArray<TaskEventDraft> Events, IdempotencyKey? Key);
 
-        public bool IsEmpty => _entries.Count == 0;
-
         public TaskRecord? Find(TaskId id) => _entries.GetValueOrDefault(id)?.After;
 
         public void Add(Decision.Changed submitted, IdempotencyKey? key) =>

@@ -31,16 +31,18 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         attempts.Added += Wake;
         try
         {
-            var before = new Instant(time);
+            var last = new Instant(time);
             while (true)
             {
+                var before = new Instant(time);
                 var sleep = NextLook();
-                if (!await SleepAsync(sleep, letGo)) continue;
+                var sleptToTheEnd = await SleepAsync(sleep, letGo);
                 var now = new Instant(time);
-                if (sleep is { } planned) await RecogniseJumpAsync(before, now, planned, letGo);
-                before = now;
+                // While nothing ran there was nothing to observe, and no clock to set right.
+                if (sleep is { } planned) await RecogniseJumpAsync(last, before, now, planned, letGo);
+                last = now;
                 if (SinceLookAtAll >= options.Poll) await LookAtAllAsync(letGo);
-                else await LookAsync([.. attempts.All.Where(a => Judge(a) is not null)], letGo);
+                else if (sleptToTheEnd) await LookAsync([.. attempts.All.Where(IsDue)], letGo);
             }
         }
         finally
@@ -65,11 +67,24 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
             {
                 if (Judge(attempt) is { } act) await act(letGo);
             }
-            catch (OutlastException e)
+            catch (Exception e) when (!letGo.IsCancellationRequested)
             {
-                // Not noted, so not counted as said: the next look tries again.
+                // Not noted, so not counted as said: the next look tries again. One that cannot be looked at leaves the others their watch.
                 log.WatchFailed(e.Message, attempt.Id);
             }
+        }
+    }
+
+    private bool IsDue(LiveAttempt attempt)
+    {
+        try
+        {
+            return Judge(attempt) is not null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The look itself says so.
+            return true;
         }
     }
 
@@ -132,20 +147,22 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         if (record.State != TaskState.Running) return null;
         var (limits, idle, elapsed) = (record.Limits, clock.Idle, clock.Elapsed);
         var enforce = clock.Followed >= clock.EnforceAfter;
+        // Waiting for own children is not silence.
+        var waits = record.OpenChildren > 0;
         if (record.Spec.Process?.OutputCap is { } cap && attempt.Runner.MeasureOutput(attempt.Context) is var output && output.Bytes + output.ErrorBytes >= cap)
             return StopFor(attempt, EndCause.OutputLimit, "output_cap", $"it printed {output.Bytes + output.ErrorBytes} bytes; its cap is {cap} (--output-cap)",
                 ("outputBytes", output.Bytes + output.ErrorBytes), ("limitBytes", cap));
         if (enforce && limits.Timeout is { } timeout && elapsed >= timeout)
             return StopFor(attempt, EndCause.Deadline, "deadline", $"it ran for {Duration.Format(elapsed)}; its limit is {Duration.Format(timeout)} (--timeout, or extend it while it runs)",
                 ("elapsedMs", Ms(elapsed)), ("limitMs", Ms(timeout)));
-        if (enforce && limits.IdleTimeout is { } idleTimeout && idle >= idleTimeout)
+        if (enforce && !waits && limits.IdleTimeout is { } idleTimeout && idle >= idleTimeout)
             return StopFor(attempt, EndCause.Inactivity, "inactivity",
                 $"no output, no CPU time and no new process for {Duration.Format(idle)}, last seen {clock.LastActivityAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}; its limit is {Duration.Format(idleTimeout)} (--idle-timeout, or extend it while it runs)",
                 ("idleMs", Ms(idle)), ("limitMs", Ms(idleTimeout)));
         if (!clock.DeadlineWarned && limits.Timeout is { } coming && elapsed >= coming * 0.9)
             return WarnOf(attempt, "deadline_warning", $"it has run for {Duration.Format(elapsed)} and has {Left(coming - elapsed, clock)} left; extend it with: outlast extend {record.Number} --timeout +30m",
                 () => clock.DeadlineWarned = true, ("elapsedMs", Ms(elapsed)), ("leftMs", Ms(coming - elapsed)), ("limitMs", Ms(coming)));
-        if (!clock.IdleWarned && limits.IdleWarning is { } warning && idle >= warning)
+        if (!clock.IdleWarned && !waits && limits.IdleWarning is { } warning && idle >= warning)
         {
             var left = limits.IdleTimeout is { } limit ? $" and will be stopped in {Left(limit - idle, clock)}; extend it with: outlast extend {record.Number} --idle +30m" : "; it has no inactivity limit, so nothing will stop it";
             (string, long)[] measured = limits.IdleTimeout is { } l ? [("idleMs", Ms(idle)), ("leftMs", Ms(l - idle)), ("limitMs", Ms(l))] : [("idleMs", Ms(idle))];
@@ -167,16 +184,15 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
     };
 
     /// <summary>The wall clock and the monotonic one must have advanced alike, and by about what was planned.</summary>
-    private async Task RecogniseJumpAsync(Instant last, Instant now, TimeSpan planned, CancellationToken letGo)
+    private async Task RecogniseJumpAsync(Instant last, Instant before, Instant now, TimeSpan planned, CancellationToken letGo)
     {
-        var passed = time.GetElapsedTime(last.Monotonic, now.Monotonic);
-        var unobserved = passed - planned;
+        var unobserved = time.GetElapsedTime(before.Monotonic, now.Monotonic) - planned;
         if (unobserved > JumpTolerance)
         {
             log.Unobserved(unobserved);
             foreach (var attempt in attempts.All) attempt.Clock.Unobserved(unobserved);
         }
-        var jump = now.Wall - last.Wall - passed;
+        var jump = now.Wall - last.Wall - time.GetElapsedTime(last.Monotonic, now.Monotonic);
         if (jump.Duration() <= JumpTolerance) return;
         log.ClockJumped(jump);
         foreach (var attempt in attempts.All.Where(a => a.Record.Limits.Timeout is not null))

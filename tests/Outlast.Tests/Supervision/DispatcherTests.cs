@@ -163,6 +163,27 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    [Trait("Requirement", "V-65")]
+    public async Task Who_waits_for_own_children_lends_its_place_so_that_depth_does_not_lock_up()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
+        var line = new List<(TaskId Id, ScriptedAttempt Attempt)>();
+        for (var depth = 0; depth < 4; depth++) line.Add(await host.RunAsync(parent: depth == 0 ? null : line[^1].Id));
+        var queued = (await host.SubmitAsync()).Record.Id;
+        Assert.Equal(1, host.Dispatcher.Taken);
+        foreach (var (id, attempt) in Enumerable.Reverse(line))
+        {
+            Assert.False(host.Runner.Knows(queued));
+            attempt.End(0);
+            await host.EndOf(id);
+        }
+        // Each took its place again before new work.
+        (await host.Runner.AttemptOf(queued)).End(0);
+        await host.EndOf(queued);
+        await Eventually.TrueAsync(() => host.Dispatcher.Taken == 0, "all places are free");
+    }
+
+    [Fact]
     public async Task A_start_that_found_no_room_is_tried_again_later_as_the_same_attempt()
     {
         var runner = new ScriptedRunner { Launch = _ => throw new NeverStartedException("disk full: no room for the lock") };

@@ -35,6 +35,7 @@ public sealed class SettingsTests
         Assert.Contains(quarrel.Errors, e => e.Contains("process.idleTimeout = 1h") && e.Contains("process.timeout = 30m"));
         Assert.Equal(TimeSpan.FromMinutes(10), Load("""{ "process.idleTimeout": "10m" }""").Defaults.ProcessIdleTimeout);
         Assert.Throws<SettingsException>(() => Load("""{ "retention.tasks": "2d", "retention.tombstones": "1d" }"""));
+        Assert.Equal(TimeSpan.FromDays(400), Load("""{ "retention.tasks": "400d" }""").Pruner.Tasks);
     }
 
     [Theory]

@@ -77,6 +77,27 @@ public sealed class StopperTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-17")]
+    public async Task A_ladder_that_breaks_is_climbed_again_and_the_record_stays_open_until_it_has_reported()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        var climbs = 0;
+        host.Runner.Ladder = (attempt, _, _) =>
+        {
+            if (Interlocked.Increment(ref climbs) < 3) throw new IOException("too many open files");
+            attempt.End(143, "TERM", "TERM");
+            return Task.FromResult(new StopReport([], ["verified gone"]));
+        };
+        var (id, _) = await host.RunAsync();
+        await host.Client.StopAsync(id, Stop);
+        await Eventually.TrueAsync(() => Volatile.Read(ref climbs) == 1, "the ladder has broken once");
+        Assert.Equal(TaskState.Stopping, (await host.ReadAsync(id)).State);
+        await Eventually.TrueAsync(async () => { host.Time.Advance(TimeSpan.FromSeconds(1)); return (await host.ReadAsync(id)).State.IsTerminal(); }, "it is closed");
+        Assert.Equal(3, climbs);
+        Assert.Contains("verified gone", (await host.ReadAsync(id)).End!.Evidence);
+    }
+
+    [Fact]
     [Trait("Requirement", "C8")]
     [Trait("Requirement", "C18")]
     public async Task A_tree_stops_with_its_top_and_a_sibling_goes_on()

@@ -177,6 +177,64 @@ public sealed class WatchdogTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-23")]
+    public async Task A_moved_limit_has_a_warning_of_its_own()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        var (id, _) = await host.RunAsync(SupervisedHost.Spec() with { Timeout = 10 * Minute, IdleWarning = 40 * Minute });
+        await host.PassAsync(9 * Minute);
+        await host.Client.ExtendAsync(id, new(SupervisedHost.Somebody, Timeout: new(10 * Minute, FromNow: false), IdleTimeout: new(30 * Minute, FromNow: true)));
+        await host.PassAsync(9 * Minute);
+        Assert.Equal(2, (await host.EventsOf(id)).Count(e => e.Type == TaskEventType.Warning));
+        Assert.True((await host.ReadAsync(id)).Limits is { IdleWarning: { } warning, IdleTimeout: { } limit } && warning < limit);
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-65")]
+    public async Task Waiting_for_own_children_is_not_silence()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        var (parent, _) = await host.RunAsync(SupervisedHost.Spec() with { IdleTimeout = 10 * Minute });
+        var (child, attempt) = await host.RunAsync(parent: parent);
+        await host.PassAsync(60 * Minute);
+        Assert.Equal(TaskState.Running, (await host.ReadAsync(parent)).State);
+        attempt.End(0);
+        await host.EndOf(child);
+        await host.PassAsync(9 * Minute);
+        Assert.Equal(TaskState.Running, (await host.ReadAsync(parent)).State);
+        await host.PassAsync(Minute);
+        Assert.Equal(EndCause.Inactivity, (await host.EndOf(parent)).End!.Cause);
+    }
+
+    [Fact]
+    [Trait("Requirement", "B18")]
+    public async Task One_that_cannot_be_looked_at_leaves_the_others_their_watch_and_the_list_its_rows()
+    {
+        await using var host = await SupervisedHost.StartAsync(watchdogRuns: true, settings: ("watchdog.poll", "1s"));
+        var capped = SupervisedHost.Spec() with { Process = SupervisedHost.Spec().Process! with { OutputCap = 1000 } };
+        var (dark, _) = await host.RunAsync(capped);
+        host.Runner.Unreadable = dark;
+        var (id, _) = await host.RunAsync(SupervisedHost.Spec() with { Timeout = TimeSpan.FromSeconds(30) });
+        await Eventually.TrueAsync(async () => { host.Time.Advance(TimeSpan.FromMilliseconds(500)); return (await host.ReadAsync(id)).State.IsTerminal(); }, "its limit fires");
+        Assert.Equal(2, (await host.Client.ListAsync(new())).Tasks.Length);
+        Assert.Empty(host.Status.NotReady);
+    }
+
+    [Fact]
+    [Trait("Requirement", "B17")]
+    public async Task What_was_before_a_task_existed_is_not_forgiven_to_it()
+    {
+        await using var host = await SupervisedHost.StartAsync(watchdogRuns: true);
+        await Eventually.TrueAsync(() => host.Time.Timers > 0, "the host's own timers are armed");
+        host.Time.Advance(60 * Minute);
+        var (id, _) = await host.RunAsync(SupervisedHost.Spec() with { IdleTimeout = TimeSpan.FromSeconds(60) });
+        var began = host.Time.GetUtcNow();
+        await Eventually.TrueAsync(async () => { host.Time.Advance(TimeSpan.FromMilliseconds(500)); return (await host.ReadAsync(id)).State.IsTerminal(); }, "its limit fires");
+        Assert.InRange((await host.ReadAsync(id)).End!.Measured["idleMs"], 60_000, 66_000);
+        Assert.True(host.Time.GetUtcNow() - began < 10 * Minute);
+    }
+
+    [Fact]
     public async Task The_wall_clock_warns_at_nine_tenths()
     {
         await using var host = await SupervisedHost.StartAsync();
