@@ -15,7 +15,6 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
         ["agent", "handler", "external", "input", "retry", "in", "at", "startBy", "startByMs", "notBefore", "notify", "detached", "group", "priority", "children"], StringComparer.Ordinal);
-    private static readonly FrozenSet<string> LaterProcessFields = FrozenSet<string>.Empty;
 
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
@@ -84,7 +83,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var stopSignal = ReadStopSignal(fields);
         var umask = ReadUmask(fields);
         var openFiles = fields.Whole("openFiles", 3, int.MaxValue);
-        fields.FailOnRest(LaterProcessFields);
+        fields.FailOnRest(FrozenSet<string>.Empty);
         return new()
         {
             Argv = argv,

@@ -29,6 +29,8 @@ internal static class ExitCodes
         TaskStateNames.Lost => NoVerdict,
         TaskStateNames.Completed => task.End?.ExitCode ?? Ok,
         _ when task.End?.Cause == "never_started" => NoVerdict,
+        // A command ends by its exit; an error without one is Outlast's own.
+        _ when task is { Kind: "process", End: { Cause: "error", ExitCode: null } } => NoVerdict,
         _ => task.End?.ExitCode is { } code and not 0 ? code : Fault,
     };
 

@@ -104,7 +104,7 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
     private async Task StopAsync(bool now)
     {
         var task = await _submitted.Task;
-        context.Terminal.Say(now ? $"stopping task {task.Number} now" : $"asked task {task.Number} to stop; Ctrl-C again stops it now");
+        context.Terminal.Say(now ? $"stopping task {task.Number} now" : $"asking task {task.Number} to stop; Ctrl-C again stops it now");
         try
         {
             await client.StopAsync(task.Id, new("Ctrl-C", now ? true : null));

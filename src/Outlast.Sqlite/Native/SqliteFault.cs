@@ -14,9 +14,6 @@ internal sealed class SqliteFault(int code, string message) : Exception(message)
     /// <summary>Whether the statement was at fault, and not the database or the disk below it.</summary>
     public bool IsOfTheStatement => Code is raw.SQLITE_CONSTRAINT or raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_RANGE;
 
-    /// <summary>Whether the connection is of no more use.</summary>
-    public bool SpoilsConnection => Code is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_CANTOPEN;
-
     /// <summary>What a caller of the store is told.</summary>
     public StoreUnavailableException ToUnavailable(string path) => new(Code switch
     {

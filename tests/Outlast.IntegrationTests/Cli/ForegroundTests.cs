@@ -41,7 +41,7 @@ public sealed class ForegroundTests
         var ran = await run.EndAsync();
         Assert.Equal(130, ran.Code);
         Assert.Contains("cleaning", ran.Output, StringComparison.Ordinal);
-        Assert.Contains("outlast: asked task 1 to stop", ran.Error, StringComparison.Ordinal);
+        Assert.Contains("outlast: asking task 1 to stop", ran.Error, StringComparison.Ordinal);
         var task = await folder.ShowAsync("1");
         Assert.Equal(("stopped", "user", "Ctrl-C"), ((string)task["state"]!, (string)task["end"]!["cause"]!, (string)task["stop"]!["reason"]!));
     }

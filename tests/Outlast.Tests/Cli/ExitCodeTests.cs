@@ -13,7 +13,7 @@ public sealed class ExitCodeTests
     [InlineData("failed", "never_started", null, 125)]
     [InlineData("failed", "output_limit", 0, 1)]
     [InlineData("failed", "output_limit", 143, 143)]
-    [InlineData("failed", "error", null, 1)]
+    [InlineData("failed", "error", null, 125)]
     [InlineData("timed_out", "deadline", 143, 124)]
     [InlineData("timed_out", "inactivity", 0, 124)]
     [InlineData("stopped", "user", 143, 130)]
