@@ -73,12 +73,21 @@ public sealed class RefusalTests : IAsyncLifetime
 
     [Fact]
     [Trait("Requirement", "U-02")]
-    public async Task A_script_whose_interpreter_is_missing_is_refused_inside_the_wrapper_and_leaves_nothing()
+    public async Task A_script_whose_interpreter_is_missing_is_refused_inside_the_wrapper_and_the_next_host_says_the_same()
     {
-        var outcome = await _bench.Attempt(Script("#!/no/such/interpreter\n")).RunAsync();
+        var attempt = _bench.Attempt(Script("#!/no/such/interpreter\n"));
+        var outcome = await attempt.RunAsync();
         Assert.Equal((OutcomeKind.Failed, EndCause.NeverStarted), (outcome.Kind, outcome.Cause));
         Assert.EndsWith(": not found", outcome.Reason);
-        AssertNothingLeft();
+        attempt.SeenByNextHost(await attempt.Launched);
+        Assert.Equal(FindingKind.Ended, (await attempt.ExamineAsync()).Kind);
+        Assert.Equal((outcome.Kind, outcome.Cause, outcome.Reason), await AdoptedAsync());
+        // The wrapper was killed before it could write how it ended.
+        await File.WriteAllTextAsync(Path.Combine(attempt.Folder, "exit"), "");
+        Assert.Equal(FindingKind.Ended, (await attempt.ExamineAsync()).Kind);
+        Assert.Equal((outcome.Kind, outcome.Cause, outcome.Reason), await AdoptedAsync());
+
+        async Task<(OutcomeKind, EndCause, string?)> AdoptedAsync() => await attempt.AdoptAsync().Soon() is var again ? (again.Kind, again.Cause, again.Reason) : default;
     }
 
     [Fact]
@@ -88,7 +97,6 @@ public sealed class RefusalTests : IAsyncLifetime
         var outcome = await _bench.Attempt(Executable(program)).RunAsync();
         Assert.Equal(EndCause.NeverStarted, outcome.Cause);
         Assert.EndsWith("exec format error", outcome.Reason);
-        AssertNothingLeft();
     }
 
     [Fact]

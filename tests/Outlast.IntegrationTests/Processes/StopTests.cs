@@ -238,7 +238,7 @@ public sealed class StopTests : IAsyncLifetime
             }
             catch (NeverStartedException)
             {
-                Assert.False(Directory.Exists(attempt.Folder));
+                Assert.Equal(FindingKind.NeverStarted, (await attempt.ExamineAsync()).Kind);
             }
             AssertGone(attempt);
         }

@@ -63,6 +63,9 @@ internal sealed record AttemptFolder(string Path)
 
     public PidRecord ReadPid() => ReadSmall(Pid) is { } text ? PidRecord.Parse(text) : PidRecord.Missing;
 
+    /// <summary>Whether the system refused to execute the program, so that nothing ran.</summary>
+    public bool IsRefused => File.Exists(Refused);
+
     public ExitRecord? ReadExit() => ReadSmall(Exit) is { } text ? ExitRecord.TryParse(text) : null;
 
     public static long ReadLost(string log) =>

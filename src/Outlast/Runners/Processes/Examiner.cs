@@ -12,6 +12,8 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
         var boot = folder.ReadBootId() ?? context.Process?.BootId ?? Machine.BootId;
         if (boot != Machine.BootId)
         {
+            if (folder.ReadPid().Revoked) return new(FindingKind.NeverStarted, $"its start was revoked in an earlier boot ({boot})");
+            if (folder.IsRefused) return new(FindingKind.Ended, $"refusal of an earlier boot ({boot})");
             return folder.ReadExit() is not null
                 ? new(FindingKind.Ended, $"exit record of an earlier boot ({boot})")
                 : new(FindingKind.Gone, $"the machine was started anew: it ran in boot {boot}, this is {Machine.BootId}");
@@ -33,6 +35,7 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
             return await RevokedAsync(folder, letGo).ConfigureAwait(false);
         }
         if (isHeld) return new(FindingKind.Alive, $"process {process?.Pid} holds its lock", process);
+        if (folder.IsRefused) return new(FindingKind.Ended, "the system refused to execute it", process);
         if (folder.ReadExit() is not null) return new(FindingKind.Ended, "exit record", process);
         return await OfOrphansAsync(attempt, process, "its wrapper is gone without an exit record", letGo).ConfigureAwait(false);
     }

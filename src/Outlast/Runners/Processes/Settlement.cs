@@ -33,7 +33,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
     private async Task<AttemptEnd> ConcludeAsync(ProcessAttempt attempt, AttemptContext context, ProcessExit exit, CancellationToken letGo)
     {
         var folder = attempt.Folder;
-        if (File.Exists(folder.Refused)) return new AttemptEnd.Refused();
+        if (folder.IsRefused) return new AttemptEnd.Refused();
         if (folder.ReadExit() is { } record) return AttemptEnd.Exited(record.Code, record.SignalsSeen);
         if (Directory.Exists(folder.Path) && folder.ReadPid() is { Pid: null } pid) throw await NeverStartedAsync(folder, pid, letGo).ConfigureAwait(false);
         if (exit.Code is { } code) return AttemptEnd.Exited(code, [], "the wrapper's own exit status: its exit record could not be written");
@@ -48,7 +48,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
     {
         // The folder will be used again: nobody may be left who could still act on it.
         await AttemptLock.AwaitFreeAsync(folder, time, Timeout.InfiniteTimeSpan, letGo).ConfigureAwait(false);
-        folder.Remove();
+        // It stays until then, because it is the proof: the record knows the wrapper already, and this host may die before the record knows more.
         return new NeverStartedException(pid.Revoked
             ? "Its start was revoked before the command ran."
             : "Its wrapper ended before it could write the pid file: the disk may be full.");
@@ -95,14 +95,14 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
 
     private static TaskOutcome Refuse(ProcessAttempt attempt, AttemptContext context)
     {
-        // Nothing ran: all that the log can hold is what the shell said about it.
+        // Nothing ran: all that the log can hold is what the shell said about it. It stays, so that a later host can say the same.
         var text = ReadRefusal(attempt.Folder.Output) + ReadRefusal(attempt.Folder.Error);
-        attempt.Folder.Remove();
         return new TaskOutcome
         {
             Kind = OutcomeKind.Failed,
             Cause = EndCause.NeverStarted,
             Reason = $"cannot start '{context.Spec.Process!.Argv[0]}': {(text.Length > 0 ? text : "the system refused to execute it")}",
+            Output = attempt.Output.Measure(),
         };
     }
 
