@@ -12,11 +12,11 @@ public sealed class ProcessBench : IAsyncDisposable
     private readonly ConcurrentBag<TaskId> _tasks = [];
     private readonly bool _ownsFolder;
 
-    public ProcessBench(string? folder = null, ProcessRunnerOptions? options = null)
+    public ProcessBench(string? folder = null, ProcessRunnerOptions? options = null, TimeProvider? time = null)
     {
         _ownsFolder = folder is null;
         Data = new DataFolder(folder ?? Directory.CreateTempSubdirectory("outlast-").FullName);
-        Runner = new ProcessRunner(options ?? new ProcessRunnerOptions(), TimeProvider.System);
+        Runner = new ProcessRunner(options ?? new ProcessRunnerOptions(), time ?? TimeProvider.System);
     }
 
     public DataFolder Data { get; }

@@ -255,6 +255,26 @@ public sealed class StopTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Requirement", "C10")]
+    public async Task A_clock_that_is_set_forward_during_the_grace_does_not_shorten_it()
+    {
+        var clock = new SettableClock();
+        await using var bench = new ProcessBench(time: clock);
+        var go = Path.Combine(bench.Data.Path, "go");
+        var attempt = bench.Attempt(Shell($"trap 'echo asked; until [ -e {go} ]; do sleep 0.02; done; exit 3' TERM; echo up; while :; do sleep 0.02; done"), TimeSpan.FromSeconds(20));
+        var run = attempt.RunAsync();
+        await attempt.Printed("up");
+        var stop = attempt.StopAsync();
+        await attempt.Printed("asked");
+        clock.Ahead = TimeSpan.FromHours(1);
+        // A look of the ladder comes after 400 ms at the latest.
+        await Task.WhenAny(stop, Task.Delay(500));
+        await File.WriteAllTextAsync(go, "");
+        Assert.DoesNotContain((await stop.Soon()).Evidence, e => e.StartsWith("KILL", StringComparison.Ordinal));
+        Assert.Equal(3, (await run.Soon()).Exit!.Code);
+    }
+
+    [Fact]
     [Trait("Requirement", "U-36")]
     public async Task A_recycled_pid_is_never_signalled()
     {
@@ -296,6 +316,14 @@ public sealed class StopTests : IAsyncLifetime
         await Eventually.TrueAsync(() => attempt.Measure() is { Births: 4, Processes: 3 }, "wrapper, shell and perl live, the child is a zombie");
         Assert.Empty((await attempt.StopAsync()).Survivors);
         await run.Soon();
+    }
+
+    /// <summary>The real clock, unless somebody sets it.</summary>
+    private sealed class SettableClock : TimeProvider
+    {
+        public TimeSpan Ahead { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Ahead;
     }
 
     private async Task<(TestAttempt Attempt, Task<TaskOutcome> Run)> StartAsync(string script, TimeSpan? grace = null)

@@ -85,11 +85,10 @@ internal sealed class StopLadder(
         var isYoung = time.GetUtcNow() - File.GetLastWriteTimeUtc(attempt.Folder.Pid) < Youth;
         Ask(living);
         Milestone.Reach(Milestone.StopSignalSent, attempt.Task);
-        var deadline = Deadline();
+        var (asked, patience) = (time.GetTimestamp(), RestOfGrace());
         var look = SecondSignalAfter;
-        while (!living.IsEmpty && time.GetUtcNow() < deadline && !IsImpatient)
+        while (!living.IsEmpty && patience - time.GetElapsedTime(asked) is var rest && rest > TimeSpan.Zero && !IsImpatient)
         {
-            var rest = deadline - time.GetUtcNow();
             await WaitForEndAsync(living, rest < look ? rest : look, letGo).ConfigureAwait(false);
             living = await LookAsync(letGo).ConfigureAwait(false);
             if (isYoung) AskAgain(living);
@@ -100,14 +99,13 @@ internal sealed class StopLadder(
         return living;
     }
 
-    /// <summary>The grace counts from the request, across hosts; but one who took over asks again, and waits for an answer.</summary>
-    private DateTimeOffset Deadline()
+    /// <summary>The grace counts from the request, across hosts; but one who took over asks again, and waits for an answer. Read from the wall clock once: it may be set while the grace lasts.</summary>
+    private TimeSpan RestOfGrace()
     {
-        var now = time.GetUtcNow();
-        var deadline = stop.RequestedAt + grace;
-        if (deadline > now + grace) deadline = now + grace; // The clock was set back.
+        var rest = stop.RequestedAt + grace - time.GetUtcNow();
+        if (rest > grace) rest = grace; // The clock was set back.
         var isSuccessor = attempt.AdoptedAt is { } adoptedAt && adoptedAt > stop.RequestedAt;
-        return isSuccessor && deadline < now + LeastGraceOfSuccessor ? now + LeastGraceOfSuccessor : deadline;
+        return isSuccessor && rest < LeastGraceOfSuccessor ? LeastGraceOfSuccessor : rest;
     }
 
     private void Ask(ImmutableArray<ProcessStat> living)
