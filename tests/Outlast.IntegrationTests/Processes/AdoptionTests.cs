@@ -89,6 +89,18 @@ public sealed class AdoptionTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Requirement", "C12")]
+    public async Task A_stop_that_comes_before_the_adoption_asks_again_and_waits_for_an_answer()
+    {
+        var attempt = _bench.Shell("trap 'sleep 0.3; echo answered; exit 3' TERM; echo up; while :; do sleep 0.02; done");
+        attempt.SeenByNextHost(await AbandonAsync(attempt));
+        var report = await attempt.StopAsync(requestedAt: DateTimeOffset.UtcNow - TimeSpan.FromMinutes(1));
+        Assert.DoesNotContain(report.Evidence, e => e.StartsWith("KILL", StringComparison.Ordinal));
+        Assert.Equal(3, (await attempt.AdoptAsync().Soon()).Exit!.Code);
+        Assert.EndsWith("answered\n", attempt.Output);
+    }
+
+    [Fact]
     public async Task A_wrapper_that_is_killed_alone_does_not_end_the_task_while_its_command_lives()
     {
         var attempt = _bench.Shell("echo up; until [ -e $OUTLAST_DATA/go ]; do sleep 0.02; done; echo end");

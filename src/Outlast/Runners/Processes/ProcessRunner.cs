@@ -57,7 +57,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
     public async Task<TaskOutcome> AdoptAsync(AttemptContext attempt, CancellationToken letGo)
     {
         using var lease = _attempts.Enter(attempt);
-        lease.Attempt.AdoptedAt = _time.GetUtcNow();
+        lease.Attempt.AdoptedAt ??= _time.GetUtcNow();
         var process = Examiner.Locate(lease.Attempt, attempt);
         var wrapper = process is not null && process.BootId == Machine.BootId ? _watcher.Watch(process.Pid, process.StartTicks) : null;
         attempt.Process ??= process;
@@ -70,6 +70,8 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         using var lease = _attempts.Enter(attempt);
         var remembered = lease.Attempt;
         if (remembered.IsStartedHere) await remembered.LaunchDecided.WaitAsync(letGo).ConfigureAwait(false);
+        // A stop may come before whoever adopts it.
+        else remembered.AdoptedAt ??= _time.GetUtcNow();
         Examiner.Locate(remembered, attempt);
         var ladder = remembered.JoinLadder(() => new StopLadder(remembered, attempt.Spec.Process!, attempt.Spec.StopGrace, stop, _walker, _watcher, _options, _time));
         if (stop.Now) ladder.Hurry();
