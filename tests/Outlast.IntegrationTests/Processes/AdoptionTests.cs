@@ -118,6 +118,21 @@ public sealed class AdoptionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_exit_record_that_appears_while_orphans_are_followed_tells_the_end()
+    {
+        var attempt = _bench.Shell("echo up; until [ -e $OUTLAST_DATA/go ]; do sleep 0.02; done");
+        var run = attempt.RunAsync();
+        await attempt.Printed("up");
+        Process.GetProcessById((await attempt.Launched).Pid).Kill();
+        await Eventually.TrueAsync(() => !attempt.Annotations.IsEmpty, "the host says so");
+        await File.WriteAllTextAsync(Path.Combine(attempt.Folder, "exit"), "7 TERM end\n");
+        await File.WriteAllTextAsync(Path.Combine(_bench.Data.Path, "go"), "");
+        var outcome = await run.Soon();
+        Assert.Equal((EndCause.Exit, 7), (outcome.Cause, outcome.Exit!.Code));
+        Assert.Equal(["TERM"], outcome.Exit.SignalsSeen);
+    }
+
+    [Fact]
     public async Task A_wrapper_that_was_killed_while_no_host_lived_leaves_a_lost_attempt_once_its_command_ended()
     {
         var attempt = _bench.Shell("echo up; until [ -e $OUTLAST_DATA/go ]; do sleep 0.02; done; echo end");

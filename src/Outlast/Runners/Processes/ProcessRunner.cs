@@ -8,7 +8,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
 {
     private readonly TimeProvider _time;
     private readonly ProcessRunnerOptions _options;
-    private readonly ProcessWatcher _watcher = new();
+    private readonly ProcessWatcher _watcher;
     private readonly ProcessWalker _walker = new();
     private readonly AttemptRegistry _attempts = new();
     private readonly Launcher _launcher;
@@ -21,6 +21,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         if (!OperatingSystem.IsLinux()) throw new PlatformNotSupportedException("Processes that outlive their host need Linux.");
         _time = time;
         _options = options;
+        _watcher = new ProcessWatcher(time);
         _launcher = new Launcher(options, _watcher);
         _settlement = new Settlement(_walker, _watcher, options, time);
         _examiner = new Examiner(_walker, options, time);
@@ -59,7 +60,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         using var lease = _attempts.Enter(attempt);
         lease.Attempt.AdoptedAt ??= _time.GetUtcNow();
         var process = Examiner.Locate(lease.Attempt, attempt);
-        var wrapper = process is not null && process.BootId == Machine.BootId ? _watcher.Watch(process.Pid, process.StartTicks) : null;
+        var wrapper = process is not null && process.BootId == Machine.BootId ? await _watcher.WatchAsync(process.Pid, process.StartTicks, letGo).ConfigureAwait(false) : null;
         attempt.Process ??= process;
         return await _settlement.FollowAsync(lease.Attempt, attempt, wrapper, [], letGo).ConfigureAwait(false);
     }

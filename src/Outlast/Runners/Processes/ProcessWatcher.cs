@@ -27,7 +27,7 @@ internal sealed class WatchedProcess(int pid, long startTicks, bool isChild)
 
 /// <summary>One thread that waits for any number of processes: it reaps exactly the children that it was told of, and watches others.</summary>
 /// <remarks>Never waits for "any child": the program may have children that belong to somebody else.</remarks>
-internal sealed unsafe class ProcessWatcher : IDisposable
+internal sealed class ProcessWatcher : IDisposable
 {
     private const int BatchSize = 64;
     private const ulong WakeUp = 0;
@@ -36,6 +36,7 @@ internal sealed unsafe class ProcessWatcher : IDisposable
     // The kernel packs the structure on x86-64 only.
     private static readonly int EventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
 
+    private readonly TimeProvider _time;
     private readonly Descriptor _epoll;
     private readonly Descriptor _wakeUp;
     private readonly Lock _gate = new();
@@ -45,8 +46,9 @@ internal sealed unsafe class ProcessWatcher : IDisposable
     private ulong _lastKey = WakeUp;
     private bool _started, _disposed;
 
-    public ProcessWatcher()
+    public ProcessWatcher(TimeProvider time)
     {
+        _time = time;
         _epoll = new Descriptor(LibC.EpollCreate(LibC.EpollCloseOnExec));
         if (_epoll.IsInvalid) throw SystemCallException.Last("epoll_create1");
         _wakeUp = new Descriptor(LibC.EventFd(0, LibC.CloseOnExec));
@@ -78,20 +80,49 @@ internal sealed unsafe class ProcessWatcher : IDisposable
     }
 
     /// <summary>Waits for any process; none if it is dead, or if another process has its pid by now.</summary>
-    public WatchedProcess? Watch(int pid, long startTicks)
+    /// <remarks>Where the system has no descriptor left, that says nothing about the process: then it is tried again.</remarks>
+    public async Task<WatchedProcess?> WatchAsync(int pid, long startTicks, CancellationToken letGo)
+    {
+        WatchedProcess? watched;
+        while (!TryWatch(pid, startTicks, out watched)) await Task.Delay(RetryAfter, _time, letGo).ConfigureAwait(false);
+        return watched;
+    }
+
+    /// <summary>Returns when that process is dead.</summary>
+    public async Task AwaitEndAsync(int pid, long startTicks, CancellationToken letGo)
+    {
+        if (await WatchAsync(pid, startTicks, letGo).ConfigureAwait(false) is { } watched) await watched.Exited.WaitAsync(letGo).ConfigureAwait(false);
+    }
+
+    /// <summary>False if the system has no room to tell.</summary>
+    private bool TryWatch(int pid, long startTicks, out WatchedProcess? watched)
     {
         lock (_gate)
         {
-            if (_byPid.TryGetValue(pid, out var known) && known.StartTicks == startTicks) return known;
+            if (_byPid.TryGetValue(pid, out watched) && watched.StartTicks == startTicks) return true;
         }
+        watched = null;
         var pidFd = new Descriptor(LibC.OpenPidFd(pid));
+        if (pidFd.IsInvalid) return Marshal.GetLastPInvokeError() is not (LibC.EMFILE or LibC.ENFILE or LibC.ENOMEM);
         // The start is read after the descriptor is there: from now on the pid cannot come to mean another process unnoticed.
-        if (!pidFd.IsInvalid && ProcessStat.TryRead(pid) is { IsDead: false } stat && stat.StartTicks == startTicks)
+        var stat = ProcessStat.TryRead(pid);
+        try
         {
-            return Add(new WatchedProcess(pid, startTicks, isChild: false), pidFd);
+            if (stat is { IsDead: false } && stat.Value.StartTicks == startTicks)
+            {
+                watched = Add(new WatchedProcess(pid, startTicks, isChild: false), pidFd);
+                return true;
+            }
         }
+        catch (SystemCallException)
+        {
+            pidFd.Dispose();
+            return false;
+        }
+        // One that can be signalled is there: then it was /proc that could not be opened.
+        var isUnread = stat is null && LibC.SignalPidFd(pidFd.Number, 0) == 0;
         pidFd.Dispose();
-        return null;
+        return !isUnread;
     }
 
     public void Dispose()
@@ -127,7 +158,7 @@ internal sealed unsafe class ProcessWatcher : IDisposable
         return process;
     }
 
-    private void Register(Descriptor fd, ulong key)
+    private unsafe void Register(Descriptor fd, ulong key)
     {
         var watch = stackalloc byte[EventSize];
         // Once only: a process that is being started elsewhere holds a copy of every descriptor for a moment, and would keep reporting one that is closed here.
@@ -136,7 +167,7 @@ internal sealed unsafe class ProcessWatcher : IDisposable
         if (LibC.EpollControl(_epoll.Number, LibC.EpollAdd, fd.Number, watch) != 0) throw SystemCallException.Last("epoll_ctl");
     }
 
-    private void WaitForEver()
+    private unsafe void WaitForEver()
     {
         var events = stackalloc byte[EventSize * BatchSize];
         while (true)
@@ -171,7 +202,7 @@ internal sealed unsafe class ProcessWatcher : IDisposable
         process.Complete(exit);
     }
 
-    private static ProcessExit Reap(Descriptor pidFd)
+    private static unsafe ProcessExit Reap(Descriptor pidFd)
     {
         var information = stackalloc byte[128];
         var usage = stackalloc byte[144];

@@ -39,6 +39,9 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         if (exit.Code is { } code) return AttemptEnd.Exited(code, [], "the wrapper's own exit status: its exit record could not be written");
 
         await AwaitOrphansAsync(attempt, context, letGo).ConfigureAwait(false);
+        // The wrapper may have been among those who were waited for.
+        if (folder.IsRefused) return new AttemptEnd.Refused();
+        if (folder.ReadExit() is { } late) return AttemptEnd.Exited(late.Code, late.SignalsSeen);
         return exit.Signal is { } signal
             ? AttemptEnd.Killed(signal, $"the wrapper itself was killed by {Signals.NameOf(signal)}, so the command's own end was not recorded")
             : AttemptEnd.Vanished("its wrapper is gone without an exit record, and nothing of it is alive");
@@ -67,7 +70,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
                 isTold = true;
                 await context.Annotated($"Its wrapper is gone without an exit record; {living.Length} of its processes live on and are followed to their end.").ConfigureAwait(false);
             }
-            var ends = Task.WhenAll(living.Select(p => watcher.Watch(p.Pid, p.StartTicks)?.Exited ?? Task.CompletedTask));
+            var ends = Task.WhenAll(living.Select(p => watcher.AwaitEndAsync(p.Pid, p.StartTicks, letGo)));
             await Task.WhenAny(ends, attempt.StopConcluded).WaitAsync(letGo).ConfigureAwait(false);
         }
     }

@@ -197,7 +197,7 @@ internal sealed class StopLadder(
     private async Task WaitForEndAsync(ImmutableArray<ProcessStat> living, TimeSpan atMost, CancellationToken letGo)
     {
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(letGo, IsImpatient ? CancellationToken.None : _hurry.Token);
-        var ends = Task.WhenAll(living.Select(p => watcher.Watch(p.Pid, p.StartTicks)?.Exited ?? Task.CompletedTask));
+        var ends = Task.WhenAll(living.Select(p => watcher.AwaitEndAsync(p.Pid, p.StartTicks, wait.Token)));
         var delay = Task.Delay(atMost, time, wait.Token);
         await Task.WhenAny(ends, delay).ConfigureAwait(false);
         await wait.CancelAsync().ConfigureAwait(false);
