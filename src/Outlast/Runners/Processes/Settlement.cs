@@ -82,7 +82,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         if (!isDrained) evidence = evidence.Add($"something still held the output open {Duration.Format(options.DrainLimit)} after the command's end");
         var output = Sync(attempt, ref evidence);
         Milestone.Reach(Milestone.OutputSynced, context.Task);
-        if (output.LostBytes > 0) await context.Annotated(ExplainLoss(context.Spec.Process!, output)).ConfigureAwait(false);
+        if (output is { LostBytes: > 0 }) await context.Annotated(ExplainLoss(context.Spec.Process!, output)).ConfigureAwait(false);
         return new TaskOutcome
         {
             Kind = end.Kind,
@@ -133,17 +133,26 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         }
     }
 
-    private static OutputFacts Sync(ProcessAttempt attempt, ref ImmutableArray<string> evidence)
+    /// <summary>None if the logs cannot be looked at: that must not cost the command's end.</summary>
+    private static OutputFacts? Sync(ProcessAttempt attempt, ref ImmutableArray<string> evidence)
     {
         try
         {
             attempt.Output.Sync();
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             evidence = evidence.Add($"the output could not be brought to the disk: {e.Message}");
         }
-        return attempt.Output.Measure();
+        try
+        {
+            return attempt.Output.Measure();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            evidence = evidence.Add($"the output could not be measured: {e.Message}");
+            return null;
+        }
     }
 
     private static string ExplainLoss(ProcessSpec spec, OutputFacts output) => spec.OutputVia == OutputRoute.File
