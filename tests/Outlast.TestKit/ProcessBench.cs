@@ -149,18 +149,19 @@ public sealed class TestAttempt
     }
 
     /// <summary>As a later host sees it: with what the record knows, or nothing.</summary>
-    public void SeenByNextHost(ProcessFacts? recorded) => Context = Make(Task, Spec, Context.Parent, recorded);
+    public void SeenByNextHost(ProcessFacts? recorded, DateTimeOffset? claimedAt = null) => Context = Make(Task, Spec, Context.Parent, recorded, claimedAt);
 
     /// <summary>Waits until the command has printed that.</summary>
     public Task Printed(string text) => Eventually.TrueAsync(() => File.Exists(Path.Combine(Folder, "output.log")) && Output.Contains(text, StringComparison.Ordinal), $"output contains '{text}'");
 
-    private AttemptContext Make(TaskId task, TaskSpec spec, TaskId? parent, ProcessFacts? process) => new()
+    private AttemptContext Make(TaskId task, TaskSpec spec, TaskId? parent, ProcessFacts? process, DateTimeOffset? claimedAt = null) => new()
     {
         Task = task,
         Attempt = 1,
         Spec = spec,
         Parent = parent,
         Process = process,
+        ClaimedAt = claimedAt,
         Folder = _bench.Data.Attempt(task, 1),
         Launched = facts =>
         {

@@ -48,6 +48,8 @@ public sealed class AttemptContext
     public required string Folder { get; init; }
     /// <summary>The task's parent, for the environment.</summary>
     public TaskId? Parent { get; init; }
+    /// <summary>No later than when this attempt was claimed, as far as it is recorded: nothing of it is older.</summary>
+    public DateTimeOffset? ClaimedAt { get; init; }
     /// <summary>The process as far as it is recorded; set by whoever adopts, and by <see cref="Launched"/>'s caller.</summary>
     public ProcessFacts? Process { get; set; }
     /// <summary>Called once, when the process exists; completes when the record knows it.</summary>

@@ -50,6 +50,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             Spec = record.Spec,
             Folder = runners.Folder.Attempt(record.Id, record.Attempt),
             Parent = record.Parent,
+            ClaimedAt = record.StartedAt,
             Process = record.Process,
             Launched = process =>
             {

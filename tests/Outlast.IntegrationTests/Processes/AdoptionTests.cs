@@ -208,6 +208,9 @@ public sealed class AdoptionTests : IAsyncLifetime
         Assert.Equal(FindingKind.NeverStarted, (await attempt.ExamineAsync()).Kind);
         var old = _bench.Attempt(new ProcessSpec { Argv = ["true"], Cwd = "/", Environment = ProcessBench.OrdinaryEnvironment }, id: TaskId.New(DateTimeOffset.UnixEpoch.AddYears(40)));
         Assert.Equal(FindingKind.Gone, (await old.ExamineAsync()).Kind);
+        // Queued before the machine was started, claimed after it.
+        old.SeenByNextHost(recorded: null, claimedAt: DateTimeOffset.UtcNow);
+        Assert.Equal(FindingKind.NeverStarted, (await old.ExamineAsync()).Kind);
         await attempt.RunAsync();
         Directory.Delete(attempt.Folder, recursive: true);
         attempt.SeenByNextHost(await attempt.Launched);

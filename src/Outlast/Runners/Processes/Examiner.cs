@@ -9,7 +9,7 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
     {
         var folder = attempt.Folder;
         if (!Directory.Exists(folder.Path)) return await WithoutFolderAsync(attempt, context, letGo).ConfigureAwait(false);
-        var boot = folder.ReadBootId() ?? context.Process?.BootId ?? Machine.BootId;
+        var boot = folder.ReadBootId() ?? context.Process?.BootId ?? (IsOlderThanBoot(folder) ? "unknown" : Machine.BootId);
         if (boot != Machine.BootId)
         {
             if (folder.ReadPid().Revoked) return new(FindingKind.NeverStarted, $"its start was revoked in an earlier boot ({boot})");
@@ -22,6 +22,9 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
             ? await RevokedAsync(folder, letGo).ConfigureAwait(false)
             : await ReadAsync(attempt, context, letGo).ConfigureAwait(false);
     }
+
+    /// <summary>After a power cut the boot's name may be missing, and so may be whatever else the wrapper wrote.</summary>
+    private static bool IsOlderThanBoot(AttemptFolder folder) => Machine.BootedAt > Directory.GetCreationTimeUtc(folder.Path);
 
     /// <summary>What the folder says, of an attempt that has started or cannot start any more.</summary>
     private async Task<AttemptFinding> ReadAsync(ProcessAttempt attempt, AttemptContext context, CancellationToken letGo)
@@ -69,7 +72,7 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
         if (!living.IsEmpty) return new(FindingKind.Alive, $"its folder is gone, but {living.Length} of its processes are alive", context.Process);
         if (context.Process is not null) return new(FindingKind.Gone, "its folder is gone, and so are its processes");
         // What was written shortly before a power cut may be missing: then an absent folder proves nothing.
-        return Machine.BootedAt > context.Task.CreatedAt
+        return Machine.BootedAt > (context.ClaimedAt ?? context.Task.CreatedAt)
             ? new(FindingKind.Gone, "the machine was started anew, and there is no folder of it")
             : new(FindingKind.NeverStarted, "there is no folder of it, so nothing was started");
     }
