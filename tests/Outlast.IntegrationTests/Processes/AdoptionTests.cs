@@ -274,10 +274,15 @@ public sealed class AdoptionTests : IAsyncLifetime
         var lockFile = Path.Combine(attempt.Folder, "lock");
         await File.WriteAllTextAsync(lockFile, File.ReadAllText("/proc/sys/kernel/random/boot_id"));
         using var holder = Process.Start("/usr/bin/flock", [lockFile, "/bin/sleep", "300"]);
+        using var reader = Process.Start(new ProcessStartInfo("/usr/bin/tail", ["-f", $"--pid={Environment.ProcessId}", lockFile]) { RedirectStandardOutput = true })!;
+        await reader.StandardOutput.ReadLineAsync();
         await Eventually.TrueAsync(() => AttemptLock.IsHeld(new AttemptFolder(attempt.Folder)), "it is held");
         var finding = await attempt.ExamineAsync().Soon();
         Assert.Equal(FindingKind.NeverStarted, finding.Kind);
         Assert.False(AttemptLock.IsHeld(new AttemptFolder(attempt.Folder)));
+        // Who merely has the file open is nobody's to kill.
+        Assert.True(ProcessBench.IsAlive(reader.Id));
+        reader.Kill();
         Assert.Equal(0, (await attempt.RunAsync().Soon()).Exit!.Code);
     }
 

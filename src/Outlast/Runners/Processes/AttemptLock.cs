@@ -25,15 +25,16 @@ internal static class AttemptLock
         return true;
     }
 
-    /// <summary>Whether that process has the lock's file open.</summary>
-    public static bool IsOpenIn(int pid, AttemptFolder folder)
+    /// <summary>Whether that process holds it; one that has merely opened the file does not.</summary>
+    public static bool IsHeldBy(int pid, AttemptFolder folder)
     {
         // The end of the path names the attempt, whatever links lead to the data folder.
         var parts = folder.Lock.Split('/');
         var suffix = "/" + string.Join('/', parts.TakeLast(3));
         try
         {
-            return Directory.EnumerateFiles($"/proc/{pid}/fd").Any(l => File.ResolveLinkTarget(l, returnFinalTarget: false)?.FullName.EndsWith(suffix, StringComparison.Ordinal) == true);
+            return Directory.EnumerateFiles($"/proc/{pid}/fd").Any(l => File.ResolveLinkTarget(l, returnFinalTarget: false)?.FullName.EndsWith(suffix, StringComparison.Ordinal) == true
+                && File.ReadAllText($"/proc/{pid}/fdinfo/{Path.GetFileName(l)}").Contains("FLOCK", StringComparison.Ordinal));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -46,7 +47,7 @@ internal static class AttemptLock
     {
         foreach (var process in table.All)
         {
-            if (!process.IsDead && IsOpenIn(process.Pid, folder) && !HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
+            if (!process.IsDead && IsHeldBy(process.Pid, folder) && !HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
         }
     }
 }

@@ -92,7 +92,7 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
             return recorded;
         }
         if (attempt.Folder.ReadBootId() != Machine.BootId || attempt.Folder.ReadPid().Pid is not { } pid) return null;
-        var startTicks = ProcessStat.TryRead(pid) is { } stat && AttemptLock.IsOpenIn(pid, attempt.Folder) ? stat.StartTicks : DeadLongAgo;
+        var startTicks = ProcessStat.TryRead(pid) is { } stat && AttemptLock.IsHeldBy(pid, attempt.Folder) ? stat.StartTicks : DeadLongAgo;
         attempt.Wrapper ??= (pid, startTicks);
         return new ProcessFacts(pid, null, Machine.BootId, startTicks);
     }

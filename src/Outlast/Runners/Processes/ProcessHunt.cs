@@ -1,7 +1,7 @@
 namespace Outlast.Runners.Processes;
 
 /// <summary>Kills what belongs to a task the moment it is seen: for processes that live for less than a whole look at the machine takes.</summary>
-internal sealed class ProcessHunt(TaskId task, int? session)
+internal sealed class ProcessHunt(TaskId task, (int Pid, long StartTicks)? wrapper)
 {
     // A few dozen names at a time: each is acted on before the next are read.
     private const int Chunk = 1024;
@@ -32,6 +32,13 @@ internal sealed class ProcessHunt(TaskId task, int? session)
     {
         if (process.Pid <= 1) return false;
         var mark = ProcessMark.ReadOf(process.Pid);
-        return !mark.IsKeeper && (mark.Task == task || process.Session == session) && !HostProcesses.IsHost(process.Pid);
+        return !mark.IsKeeper && (mark.Task == task || IsInSession(process, mark)) && !HostProcesses.IsHost(process.Pid);
+    }
+
+    /// <summary>Its own session cannot be taken from a task; but one whose leader is gone may be another task's by now, and then its mark tells.</summary>
+    private bool IsInSession(ProcessStat process, ProcessMark mark)
+    {
+        if (wrapper is not { } leader || process.Session != leader.Pid) return false;
+        return ProcessStat.TryRead(leader.Pid) is { } now ? now.StartTicks == leader.StartTicks : mark.Task is null;
     }
 }

@@ -174,7 +174,7 @@ internal sealed class StopLadder(
     /// <summary>Some are gone before a look is over, and have a successor: only who kills while looking meets them.</summary>
     private void HuntAsLongAsTheyMove(long began, CancellationToken letGo)
     {
-        var hunt = new ProcessHunt(attempt.Task, attempt.Wrapper?.Pid);
+        var hunt = new ProcessHunt(attempt.Task, attempt.Wrapper);
         for (var quiet = 0; quiet < QuietSweeps && time.GetElapsedTime(began) < options.KillLimit && !letGo.IsCancellationRequested;) quiet = hunt.Sweep() ? 0 : quiet + 1;
     }
 
