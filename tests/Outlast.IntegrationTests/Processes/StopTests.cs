@@ -255,7 +255,6 @@ public sealed class StopTests : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Requirement", "C10")]
     public async Task A_clock_that_is_set_forward_during_the_grace_does_not_shorten_it()
     {
         var clock = new SettableClock();
