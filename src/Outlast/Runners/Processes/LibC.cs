@@ -122,9 +122,6 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "posix_spawn_file_actions_addclosefrom_np")]
     public static partial int FileActionsAddCloseFrom(byte* actions, int fd);
 
-    [LibraryImport(Library, EntryPoint = "sigfillset")]
-    public static partial int FillSignals(byte* set);
-
     [LibraryImport(Library, EntryPoint = "sigemptyset")]
     public static partial int EmptySignals(byte* set);
 

@@ -65,7 +65,8 @@ public static unsafe class Spawner
     private static void SetAttributes(SpawnRequest request, byte* attributes)
     {
         var signals = stackalloc byte[OpaqueSize];
-        _ = LibC.FillSignals(signals);
+        // Every bit, and not sigfillset: that leaves out signals 32 and 33, which glibc's posix_spawn would then leave ignored in the child.
+        new Span<byte>(signals, OpaqueSize).Fill(0xFF);
         Check(LibC.SpawnAttributesSetDefaultSignals(attributes, signals), request);
         _ = LibC.EmptySignals(signals);
         Check(LibC.SpawnAttributesSetSignalMask(attributes, signals), request);
