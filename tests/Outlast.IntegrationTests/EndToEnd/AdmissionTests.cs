@@ -14,7 +14,8 @@ public sealed class AdmissionTests
     {
         using var house = await HostFixture.StartAsync(("OUTLAST_CONCURRENCY_PROCESSES", "2"));
         var admitted = new[] { await house.ShellAsync("sleep 60"), await house.ShellAsync("sleep 60") };
-        foreach (var id in admitted) await house.StateAsync(id, "running");
+        // Claimed is running; a stop between that and the launch would leave no folder.
+        foreach (var id in admitted) await Eventually.TrueAsync(async () => (await house.Http.TaskAsync(id))["process"] is not null, $"task {id} has its process");
 
         var refused = await house.TryShellAsync($"touch {house.File("marker")}", body => body["whenFull"] = "refuse");
 

@@ -13,7 +13,7 @@ internal sealed class StopLadder(
     private static readonly TimeSpan SecondSignalAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BetweenKills = TimeSpan.FromMilliseconds(50);
-    private const int QuietSweeps = 3;
+    private const int QuietSweeps = 3, QuietLooks = 2;
     private static readonly TimeSpan LeastGraceOfSuccessor = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _hurry = new();
@@ -153,6 +153,7 @@ internal sealed class StopLadder(
     {
         var began = time.GetTimestamp();
         var killed = new HashSet<(int, long)>();
+        var quiet = 0;
         Note("KILL");
         for (var round = 0; ; round++)
         {
@@ -164,10 +165,12 @@ internal sealed class StopLadder(
                 if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
             }
             if (round == 0) Milestone.Reach(Milestone.KillSent, attempt.Task);
-            if (round > 0 && isNewborn) await Task.Run(() => HuntAsLongAsTheyMove(began, letGo), letGo).ConfigureAwait(false);
+            // Who forks and ends while one looks is not seen by a look, nor is its absence a proof.
+            if ((round > 0 && isNewborn) || quiet == 1) await Task.Run(() => HuntAsLongAsTheyMove(began, letGo), letGo).ConfigureAwait(false);
             await WaitForEndAsync(living, BetweenKills, letGo).ConfigureAwait(false);
             living = await LookAsync(letGo).ConfigureAwait(false);
-            if (living.IsEmpty || time.GetElapsedTime(began) >= options.KillLimit) return living;
+            quiet = living.IsEmpty ? quiet + 1 : 0;
+            if (quiet == QuietLooks || time.GetElapsedTime(began) >= options.KillLimit) return living;
         }
     }
 
