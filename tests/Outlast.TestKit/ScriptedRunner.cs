@@ -51,6 +51,8 @@ public sealed class ScriptedRunner : ITaskRunner
         Launch(attempt);
         var scripted = new ScriptedAttempt(attempt);
         _attempts[attempt.Task] = scripted;
+        // After it is known: a stop that comes from here on finds it, one that came before is seen here.
+        if (attempt.StopAsked() is not null) throw new NeverStartedException("A stop was asked before it started.");
         lock (this) Started++;
         scripted.Known = attempt.Launched(new ProcessFacts(4711, 4712, "boot", 1));
         await scripted.Known;
@@ -66,7 +68,8 @@ public sealed class ScriptedRunner : ITaskRunner
         return await scripted.Outcome.Task.WaitAsync(letGo);
     }
 
-    public Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo) => Ladder(_attempts[attempt.Task], stop, hurry);
+    public Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo) =>
+        _attempts.TryGetValue(attempt.Task, out var scripted) ? Ladder(scripted, stop, hurry) : Task.FromResult(new StopReport([], ["nothing had started"]));
 
     public ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures)
     {

@@ -97,7 +97,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus
     public Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default)
     {
         ThrowFault();
-        return Task.FromResult(_tasks.Values.Where(t => t.Record.Number.ToString() == name || t.Record.Id.ToString().EndsWith(name, StringComparison.Ordinal)).Select(t => t.Record.Id).ToImmutableArray());
+        return Task.FromResult(_tasks.Values.Where(t => t.Record.Number.ToString() == name || (name.Length >= 4 && t.Record.Id.ToString().EndsWith(name, StringComparison.Ordinal))).Select(t => t.Record.Id).ToImmutableArray());
     }
 
     public async Task<TaskSnapshot> WaitAsync(TaskId id, TimeSpan wait, CancellationToken cancel = default)
