@@ -6,9 +6,14 @@ if (args is ["nothing"]) return 0; // What it costs to start a .NET program at a
 CommandLine line;
 try
 {
+    if (args is ["report", .. var files])
+    {
+        Console.WriteLine(Summary.Of(files.SelectMany(File.ReadLines)));
+        return 0;
+    }
     line = CommandLine.Parse(args, Catalogue.All);
 }
-catch (FormatException e)
+catch (Exception e) when (e is FormatException or IOException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;
