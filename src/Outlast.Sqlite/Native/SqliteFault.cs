@@ -14,6 +14,9 @@ internal sealed class SqliteFault(int code, string message) : Exception(message)
     /// <summary>Whether the statement was at fault, and not the database or the disk below it.</summary>
     public bool IsOfTheStatement => Code is raw.SQLITE_CONSTRAINT or raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_RANGE;
 
+    /// <summary>Whether a value that may be there once is there already.</summary>
+    public bool IsTakenId => ExtendedCode == raw.SQLITE_CONSTRAINT_UNIQUE;
+
     /// <summary>What a caller of the store is told.</summary>
     public StoreUnavailableException ToUnavailable(string path) => new(Code switch
     {

@@ -9,6 +9,7 @@ internal static class SqliteLibrary
 {
     private const string SystemName = "libsqlite3.so.0";
     private const string BundledName = "e_sqlite3";
+    private const int MemoryStatus = 9;
 
     // Once a process: a provider keeps the library that it first resolved.
     private static readonly Lazy<string> Loaded = new(Load);
@@ -24,6 +25,8 @@ internal static class SqliteLibrary
         var useSystem = system is not null && (bundled is null || system.Version > bundled.Version);
         if (useSystem) NativeLibrary.SetDllImportResolver(provider, (name, _, _) => name == BundledName ? system!.Handle : 0);
         raw.SetProvider(new SQLite3Provider_e_sqlite3());
+        // Counting its memory costs SQLite a lock at each allocation. Refused, and no harm, where it works in this process already.
+        _ = raw.sqlite3_config(MemoryStatus, 0);
         return $"{raw.sqlite3_libversion().utf8_to_string()} ({(useSystem ? "system" : "bundled")})";
     }
 

@@ -10,13 +10,19 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
     private readonly StoreCommit _commit;
     private readonly ImmutableArray<TaskDocuments> _documents;
     private readonly ImmutableArray<byte[]?> _hostEvents;
+    // What was found of each record that is changed; read once, for the check and the writing.
+    private readonly TaskHead[] _heads;
 
     public CommitWrite(StoreCommit commit)
     {
         _commit = commit;
         _documents = [.. commit.Changes.Select(TaskDocuments.Of)];
         _hostEvents = TaskDocuments.Of(commit.HostEvents);
+        _heads = new TaskHead[commit.Changes.Length];
     }
+
+    // A new record that comes alone is looked for by writing it: where it is there already, its insertion is refused and nothing was written.
+    private bool IsOneSubmission => _commit is { Changes: [{ ExpectedVersion: 0 }] };
 
     protected override CommitVerdict Write(WriteSession session) => FindTakenKey(session) ?? FindMismatch(session) ?? WriteAll(session);
 
@@ -29,13 +35,18 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
 
     private CommitVerdict? FindMismatch(WriteSession session)
     {
-        foreach (var change in _commit.Changes)
+        for (var i = 0; i < _commit.Changes.Length; i++)
         {
+            var change = _commit.Changes[i];
             var id = change.After.Id;
-            var stored = session.FindHead(id);
+            var stored = IsOneSubmission ? null : session.FindHead(id);
             if (stored is { } known && change.ExpectedToken is { } token && known.Token != token.Value) return CommitVerdict.Refused(CommitResult.WrongToken, id);
             if ((stored?.Version ?? 0) != change.ExpectedVersion) return CommitVerdict.Refused(CommitResult.WrongVersion, id);
-            if (stored is { } head) change.ValidateAgainst(head.State, head.EndedAt, head.Events);
+            if (stored is { } head)
+            {
+                change.ValidateAgainst(head.State, head.EndedAt, head.Events);
+                _heads[i] = head;
+            }
             else if (session.IsBuried(id)) return CommitVerdict.Refused(CommitResult.WrongVersion, id);
         }
         return null;
@@ -48,7 +59,8 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
         for (var i = 0; i < _commit.Changes.Length; i++)
         {
             var change = _commit.Changes[i];
-            var number = change.ExpectedVersion == 0 ? session.Insert(change.After, _documents[i]) : session.Update(change.After, _documents[i]);
+            if ((change.ExpectedVersion == 0 ? session.Insert(change.After, _documents[i]) : session.Update(_heads[i], change.After, _documents[i])) is not { } number)
+                return CommitVerdict.Refused(CommitResult.WrongVersion, change.After.Id);
             if (change.Key is { } key) session.InsertKey(key, change.After.Id);
             records.Add(change.After with { Number = number });
             for (var j = 0; j < change.Events.Length; j++) events.Add(session.Insert(change.EventAt(j, session.NextEvent()), _documents[i].Events[j]));

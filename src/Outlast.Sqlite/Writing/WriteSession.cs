@@ -26,6 +26,8 @@ internal sealed class WriteSession(Database database, long epoch)
     private readonly Statement _insertEvent = database.Prepare("INSERT INTO events (seq, task, task_seq, type, at, state, attempt, session, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     private readonly long[] _countChanges = new long[AllStates.Length];
+    // Ids are in order of time and tombstones are of old ones: of what is newer than all of them nobody need look one up.
+    private string _newestBuried = database.Text("SELECT max(id) FROM tombstones") ?? "";
     private long _lastNumber;
     private long _lastEvent;
 
@@ -68,7 +70,9 @@ internal sealed class WriteSession(Database database, long epoch)
 
     public bool IsBuried(TaskId id)
     {
-        using var row = _isBuried.Ready().With(id.ToString());
+        var text = id.ToString();
+        if (string.CompareOrdinal(text, _newestBuried) > 0) return false;
+        using var row = _isBuried.Ready().With(text);
         return row.Step();
     }
 
@@ -77,20 +81,30 @@ internal sealed class WriteSession(Database database, long epoch)
     public void InsertKey(IdempotencyKey key, TaskId task) =>
         _insertKey.Ready().With(key.Key).With(task.ToString()).With(key.BodyHash).Run();
 
-    public long Insert(TaskRecord record, TaskDocuments documents)
+    /// <summary>Writes a new record and gives it its number. None: its id is taken, and nothing was written.</summary>
+    public long? Insert(TaskRecord record, TaskDocuments documents)
     {
-        var number = ++_lastNumber;
+        var number = _lastNumber + 1;
+        try
+        {
+            InsertTask(record, documents, number);
+        }
+        catch (SqliteFault fault) when (fault.IsTakenId)
+        {
+            return null;
+        }
+        _insertSpec.Ready().With(number).With(documents.Search).With(documents.Spec).Run();
+        _countChanges[(int)record.State]++;
+        return _lastNumber = number;
+    }
+
+    private void InsertTask(TaskRecord record, TaskDocuments documents, long number) =>
         _insertTask.Ready()
             .WithState(record, documents).With(number).With(record.Id.ToString()).With(Columns.Of(record.Spec.Kind)).With(record.Parent?.ToString()).With(record.Root.ToString())
             .With(record.Spec.Detached ? 1 : 0).With(Columns.Of(record.Spec.StartBy)).With(record.Spec.Session).With(LabelsOf(record.Spec)).Run();
-        _insertSpec.Ready().With(number).With(documents.Search).With(documents.Spec).Run();
-        _countChanges[(int)record.State]++;
-        return number;
-    }
 
-    public long Update(TaskRecord record, TaskDocuments documents)
+    public long Update(TaskHead head, TaskRecord record, TaskDocuments documents)
     {
-        var head = FindHead(record.Id)!.Value;
         _updateTask.Ready().WithState(record, documents).With(head.Number).Run();
         _countChanges[(int)head.State]--;
         _countChanges[(int)record.State]++;
@@ -109,6 +123,7 @@ internal sealed class WriteSession(Database database, long epoch)
 
     public void Bury(Tombstone tombstone)
     {
+        if (string.CompareOrdinal(tombstone.Id.ToString(), _newestBuried) > 0) _newestBuried = tombstone.Id.ToString();
         database.Prepare("INSERT OR IGNORE INTO tombstones (number, id, state, ended_at, removed_at, reason) VALUES (?, ?, ?, ?, ?, ?)")
             .With(tombstone.Number).With(tombstone.Id.ToString()).With(Columns.Of(tombstone.State)).With(Columns.Of(tombstone.EndedAt)).With(Columns.Of(tombstone.RemovedAt)).With(tombstone.Reason).Run();
     }

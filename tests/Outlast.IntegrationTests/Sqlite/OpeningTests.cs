@@ -141,6 +141,24 @@ public sealed class OpeningTests : IDisposable
         Assert.Equal(6, (await store.CommitAsync(StoreCommit.Of(Submit(Queued())))).Records[0].Number);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_constraints_hold_and_none_makes_a_table_for_each_row(bool ofVersion1)
+    {
+        Directory.CreateDirectory(_folder.Data.Path);
+        await File.WriteAllBytesAsync(_folder.Data.Database, []);
+        if (ofVersion1) _folder.Meddle(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Sqlite", "States", "version-1.sql")));
+        await using (var store = await _folder.OpenAsync()) await store.CommitAsync(StoreCommit.Of(Submit(Queued())));
+
+        using var database = Outlast.Sqlite.Database.OpenWriter(_folder.Data.Database);
+        using (var step = database.Prepare("EXPLAIN UPDATE tasks SET state = ?, kind = ?, token = ? WHERE number = ?"))
+            while (step.Step()) Assert.NotEqual("OpenEphemeral", step.Text(1));
+        foreach (var breach in (string[])["state = 'dreaming'", "kind = 'wish'", "state = 'completed'", "ended_at = 1, cause = 'exit'", "state = 'running'", "attempt = 1, token = 1"])
+            Assert.Contains("CHECK", Assert.Throws<SqliteFault>(() => database.Run($"UPDATE tasks SET {breach} WHERE state = 'queued'")).Message);
+        Assert.Equal("ok", _folder.Read("PRAGMA integrity_check"));
+    }
+
     [Fact]
     [Trait("Requirement", "V-51")]
     [Trait("Requirement", "U-101")]
