@@ -44,7 +44,14 @@ internal sealed record Problem(int Status, string Type, string Title)
         TaskEndedException { Record: var r } e => new(409, ProblemTypes.Ended, "The task has ended")
         {
             Detail = e.Message,
-            Extensions = [("id", r.Id.ToString()), ("number", r.Number), ("state", Names.Of(r.State))],
+            Extensions = Named(r),
+        },
+        TaskNotStartedException { Record: var r } e => new(409, ProblemTypes.NotStarted, "The task has not started") { Detail = e.Message, Extensions = Named(r) },
+        InputFullException e => new(409, ProblemTypes.InputFull, "The task's standard input is full") { Detail = e.Message, Extensions = [.. Named(e.Record), ("taken", e.Taken)] },
+        InputClosedException e => new(409, ProblemTypes.InputClosed, "The task takes no input")
+        {
+            Detail = e.Message,
+            Extensions = [.. Named(e.Record), ("taken", e.Taken), ("why", Names.Of(e.Why)), .. e.Record.Spec.Process is { } process ? [("stdin", (object)Names.Of(process.Stdin.Kind))] : ImmutableArray<(string, object)>.Empty],
         },
         ParentEndedException { Parent: var p } e => new(409, ProblemTypes.ParentEnded, "The parent can start no child any more")
         {
@@ -59,6 +66,8 @@ internal sealed record Problem(int Status, string Type, string Title)
         BadHttpRequestException e => new(e.StatusCode, ProblemTypes.Invalid, "The request cannot be read") { Detail = e.Message },
         _ => new(500, ProblemTypes.Internal, "The host failed to answer") { Detail = "Its log says why." },
     };
+
+    private static ImmutableArray<(string, object)> Named(TaskRecord record) => [("id", record.Id.ToString()), ("number", record.Number), ("state", Names.Of(record.State))];
 
     public async Task WriteAsync(HttpContext context)
     {

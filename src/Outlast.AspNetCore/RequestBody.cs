@@ -17,7 +17,7 @@ internal static class RequestBody
     /// <exception cref="RefusedException">It is no JSON object, or too large.</exception>
     public static async Task<JsonDocument> ReadAsync(HttpContext context)
     {
-        var body = await ReadBytesAsync(context.Request.BodyReader, context.RequestAborted).ConfigureAwait(false);
+        var body = await ReadBytesAsync(context).ConfigureAwait(false);
         if (body.Length == 0) return JsonDocument.Parse("{}");
         if (!Utf8.IsValid(body)) throw NotJson("it is no UTF-8");
         try
@@ -38,6 +38,10 @@ internal static class RequestBody
         using (var json = new Utf8JsonWriter(buffer)) WriteCanonical(json, document);
         return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
     }
+
+    /// <summary>Reads the body as it is.</summary>
+    /// <exception cref="RefusedException">It is too large.</exception>
+    public static Task<byte[]> ReadBytesAsync(HttpContext context) => ReadBytesAsync(context.Request.BodyReader, context.RequestAborted);
 
     private static async Task<byte[]> ReadBytesAsync(PipeReader reader, CancellationToken cancel)
     {

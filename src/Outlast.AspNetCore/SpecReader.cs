@@ -180,8 +180,8 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         {
             case null or "none": return StdinSource.None;
             case "fifo": return StdinSource.Fifo;
-            case "open": fields.Fail("stdin", "'open' is not supported yet"); break;
-            case var other: fields.Fail("stdin", $"'{JsonFields.Shorten(other)}' is not one of none, fifo, or an object with a text"); break;
+            case "open": return StdinSource.Open;
+            case var other: fields.Fail("stdin", $"'{JsonFields.Shorten(other)}' is not one of none, open, fifo, or an object with a text"); break;
         }
         return StdinSource.None;
     }

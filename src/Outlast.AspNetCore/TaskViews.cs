@@ -102,7 +102,7 @@ internal static class TaskViews
     {
         Argv = process.Argv,
         Cwd = process.Cwd,
-        Stdin = process.Stdin.Kind switch { StdinKind.None => StdinView.None, StdinKind.Fifo => StdinView.Fifo, StdinKind.Text => StdinView.Of(process.Stdin.Text!) },
+        Stdin = process.Stdin.Kind switch { StdinKind.None => StdinView.None, StdinKind.Fifo => StdinView.Fifo, StdinKind.Open => StdinView.Open, StdinKind.Text => StdinView.Of(process.Stdin.Text!) },
         Stderr = Names.Of(process.Stderr),
         OutputVia = Names.Of(process.OutputVia),
         OutputCap = process.OutputCap,

@@ -66,6 +66,15 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<TaskView> ExtendAsync(string id, ExtendRequestBody request, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/extend", request, OutlastJson.Wire.ExtendRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);
 
+    /// <summary>Hands bytes, and then end-of-file where that is wanted, to the open standard input of a running task. Not repeated when nobody knows if it arrived.</summary>
+    /// <remarks>A full pipe is an <see cref="OutlastProblemException"/> of type <see cref="ProblemTypes.InputFull"/>; its <c>taken</c> says how many bytes were taken all the same.</remarks>
+    public Task<InputView> SendAsync(string id, ReadOnlyMemory<byte> bytes, bool eof = false, CancellationToken cancel = default) => AskAsync(() =>
+    {
+        var content = new ReadOnlyMemoryContent(bytes);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        return new(HttpMethod.Post, $"{Route(id)}/input{(eof ? "?eof=true" : "")}") { Content = content };
+    }, OutlastJson.Wire.InputView, repeatable: false, cancel);
+
     /// <summary>Reads a range of the output.</summary>
     /// <param name="id">Of that task.</param>
     /// <param name="offset">The first byte.</param>

@@ -15,6 +15,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(SubmitRequest))]
 [JsonSerializable(typeof(StopRequestBody))]
 [JsonSerializable(typeof(ExtendRequestBody))]
+[JsonSerializable(typeof(InputView))]
 [JsonSerializable(typeof(EventView))]
 [JsonSerializable(typeof(EventListView))]
 [JsonSerializable(typeof(EventGapView))]

@@ -19,6 +19,12 @@ public static class ProblemTypes
     public const string IdempotencyMismatch = "urn:outlast:idempotency-mismatch";
     /// <summary>409: the task has ended; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
     public const string Ended = "urn:outlast:ended";
+    /// <summary>409: the task has not started; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
+    public const string NotStarted = "urn:outlast:not-started";
+    /// <summary>409: only the first <c>taken</c> bytes found room; with <c>id</c>, <c>number</c>, <c>state</c> too.</summary>
+    public const string InputFull = "urn:outlast:input-full";
+    /// <summary>409: it takes no input; with <c>why</c> (<c>never_open</c>, <c>unread</c>, <c>ended</c>), <c>stdin</c> (what it has), <c>taken</c>, <c>id</c>, <c>number</c>, <c>state</c>.</summary>
+    public const string InputClosed = "urn:outlast:input-closed";
     /// <summary>409: the parent is over or asked to stop; with <c>parent</c>, <c>state</c>.</summary>
     public const string ParentEnded = "urn:outlast:parent-ended";
     /// <summary>410: a tombstone; with <c>id</c>, <c>number</c>, <c>state</c>, <c>endedAt</c>, <c>removedAt</c>, <c>reason</c>.</summary>

@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Outlast.Client;
 
-/// <summary>What a process reads: on the wire <c>"none"</c>, <c>"fifo"</c>, or <c>{"text": …}</c>.</summary>
-/// <param name="Kind"><c>none</c>, <c>fifo</c> or <c>text</c>.</param>
+/// <summary>What a process reads: on the wire <c>"none"</c>, <c>"open"</c>, <c>"fifo"</c>, or <c>{"text": …}</c>.</summary>
+/// <param name="Kind"><c>none</c>, <c>open</c>, <c>fifo</c> or <c>text</c>.</param>
 /// <param name="Text">With <c>text</c>.</param>
 [JsonConverter(typeof(StdinConverter))]
 public sealed record StdinView(string Kind, string? Text = null)
@@ -14,6 +14,9 @@ public sealed record StdinView(string Kind, string? Text = null)
 
     /// <summary>A named pipe <c>stdin</c> in the attempt's folder, for a caller on the same machine: the command starts once somebody opens it for writing.</summary>
     public static StdinView Fifo { get; } = new("fifo");
+
+    /// <summary>What is sent to it while it runs.</summary>
+    public static StdinView Open { get; } = new("open");
 
     /// <summary>That text.</summary>
     public static StdinView Of(string text) => new("text", text);

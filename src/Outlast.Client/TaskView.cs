@@ -202,6 +202,11 @@ public sealed record SurvivorView(int Pid, long StartTicks, string Command);
 /// <summary>A fact beside the main story.</summary>
 public sealed record AnnotationView(DateTimeOffset At, string Text);
 
+/// <summary>What the standard input of a task took.</summary>
+/// <param name="Taken">How many bytes: all that were sent.</param>
+/// <param name="Eof">True where end-of-file followed.</param>
+public sealed record InputView(long Taken, bool? Eof = null);
+
 /// <summary>A page of a list, newest first.</summary>
 /// <param name="Tasks">The tasks.</param>
 /// <param name="NextCursor">Absent on the last page.</param>

@@ -43,6 +43,14 @@ public interface ITaskClient
     /// <exception cref="TaskEndedException">It has ended.</exception>
     Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default);
 
+    /// <summary>Hands bytes, and then end-of-file where that is wanted, to the open standard input of a running process. When it returns, the pipe has them: they are in the system's memory, not on disk, and survive every host but not the machine.</summary>
+    /// <remarks>Waits some seconds for a task that is about to start or to read. What one call sends is not mixed with another's, as far as it is taken at once.</remarks>
+    /// <exception cref="InputFullException">Only the first bytes fitted; no end-of-file was given.</exception>
+    /// <exception cref="InputClosedException">It takes nothing, or nothing more.</exception>
+    /// <exception cref="TaskNotStartedException">It has not started.</exception>
+    /// <exception cref="TaskEndedException">It has ended.</exception>
+    Task SendAsync(TaskId id, ReadOnlyMemory<byte> bytes, bool end, CancellationToken cancel = default);
+
     /// <summary>Events after a number, oldest first; <see cref="EventPage.GapUntil"/> says if older ones are no longer kept.</summary>
     Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default);
 

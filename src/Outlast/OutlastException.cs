@@ -33,6 +33,51 @@ public sealed class TaskEndedException(TaskRecord record) : OutlastException($"T
     public TaskRecord Record { get; } = record;
 }
 
+/// <summary>What was asked for needs a task that has started.</summary>
+public sealed class TaskNotStartedException(TaskRecord record) : OutlastException($"Task {record.Number} has not started yet: {Names.Of(record.State)}.")
+{
+    /// <summary>The task.</summary>
+    public TaskRecord Record { get; } = record;
+}
+
+/// <summary>The pipe to the task's standard input has no room for all that was sent: it reads more slowly than that, or not now.</summary>
+public sealed class InputFullException(TaskRecord record, int taken) : OutlastException($"The standard input of task {record.Number} is full: it took {taken} bytes. Send the rest when the task has read on.")
+{
+    /// <summary>The task.</summary>
+    public TaskRecord Record { get; } = record;
+    /// <summary>How many bytes were taken, the first ones.</summary>
+    public int Taken { get; } = taken;
+}
+
+/// <summary>Why a task's standard input takes nothing.</summary>
+public enum InputClosure
+{
+    /// <summary>It was submitted with something else to read.</summary>
+    NeverOpen,
+    /// <summary>Nobody reads it.</summary>
+    Unread,
+    /// <summary>Its end-of-file was given.</summary>
+    Ended,
+}
+
+/// <summary>The task's standard input takes nothing, or nothing more.</summary>
+public sealed class InputClosedException(TaskRecord record, int taken, InputClosure why) : OutlastException($"Task {record.Number} takes no input{(taken > 0 ? $" after {taken} more bytes" : "")}: {Explain(record, why)}.")
+{
+    /// <summary>The task.</summary>
+    public TaskRecord Record { get; } = record;
+    /// <summary>How many bytes were taken all the same, the first ones.</summary>
+    public int Taken { get; } = taken;
+    /// <summary>Why.</summary>
+    public InputClosure Why { get; } = why;
+
+    private static string Explain(TaskRecord record, InputClosure why) => why switch
+    {
+        InputClosure.NeverOpen => record.Spec.Process is { } process ? $"its standard input is '{Names.Of(process.Stdin.Kind)}', not 'open'" : "it is no process",
+        InputClosure.Unread => "nobody reads its standard input",
+        InputClosure.Ended => "the end of its standard input was sent",
+    };
+}
+
 /// <summary>The parent is over, or asked to stop: it can start no child.</summary>
 public sealed class ParentEndedException(TaskRecord parent) : OutlastException($"Task {parent.Number} can start no child any more: it is {(parent.IsFinishing ? "finishing" : parent.State)}.")
 {

@@ -113,6 +113,8 @@ public enum StdinKind
     Text,
     /// <summary>A named pipe <c>stdin</c> in the attempt's folder; the command starts when somebody opens it for writing, and reads end-of-file when that writer closes.</summary>
     Fifo,
+    /// <summary>What is sent to it while it runs, over any number of hosts; end-of-file when that is sent.</summary>
+    Open,
 }
 
 /// <summary>What a process reads.</summary>
@@ -122,6 +124,8 @@ public sealed record StdinSource(StdinKind Kind, string? Text = null)
     public static StdinSource None { get; } = new(StdinKind.None);
     /// <summary>A named pipe in the attempt's folder.</summary>
     public static StdinSource Fifo { get; } = new(StdinKind.Fifo);
+    /// <summary>What is sent to it while it runs.</summary>
+    public static StdinSource Open { get; } = new(StdinKind.Open);
     /// <summary>That text.</summary>
     public static StdinSource Of(string text) => new(StdinKind.Text, text);
 }

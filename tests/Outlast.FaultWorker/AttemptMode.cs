@@ -8,7 +8,10 @@ namespace Outlast.FaultWorker;
 /// <summary>A process runner without a host around it: runs one attempt, stops it if asked to, and dies at a named instant.</summary>
 internal static class AttemptMode
 {
-    /// <summary><c>attempt ID MILESTONE keep|stop -- ARGUMENT...</c>, with <c>OUTLAST_DATA</c>. With <c>stop</c> the task is asked to stop as soon as it has printed something.</summary>
+    /// <summary>
+    /// <c>attempt ID MILESTONE WISH -- ARGUMENT...</c>, with <c>OUTLAST_DATA</c>. With <c>stop</c> the task is asked to stop as soon as it has printed something; with <c>open</c> its standard input is;
+    /// with <c>leftovers-stop</c> and <c>leftovers-wait</c> it has that policy; with <c>keep</c> nothing more.
+    /// </summary>
     public static async Task<int> RunAsync(string id, string milestone, string wish, string[] argv)
     {
         var (name, time) = CrashPoint.Parse(milestone);
@@ -26,7 +29,13 @@ internal static class AttemptMode
             {
                 Name = "attempt",
                 StopGrace = TimeSpan.FromSeconds(1),
-                Process = new ProcessSpec { Argv = [.. argv], Cwd = "/", Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/usr/bin:/bin") },
+                Process = new ProcessSpec
+                {
+                    Argv = [.. argv],
+                    Cwd = "/",
+                    Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/usr/bin:/bin"),
+                    Stdin = wish == "open" ? StdinSource.Open : StdinSource.None,
+                },
             },
             Launched = facts =>
             {

@@ -45,10 +45,15 @@ public sealed class ProcessBench : IAsyncDisposable
         ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/usr/local/bin:/usr/bin:/bin").Add("HOME", "/root").Add("LANG", "C");
 
     /// <summary>Pids of living processes that carry the task's mark.</summary>
-    public static ImmutableArray<int> MarkedBy(TaskId task) =>
+    public static ImmutableArray<int> MarkedBy(TaskId task) => Marked($"OUTLAST_TASK_ID={task}");
+
+    private static ImmutableArray<int> Marked(string mark) =>
     [
-        .. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out var pid) ? pid : 0).Where(pid => pid > 0 && IsAlive(pid) && HasMark(pid, task)),
+        .. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out var pid) ? pid : 0).Where(pid => pid > 0 && IsAlive(pid) && HasMark(pid, mark)),
     ];
+
+    /// <summary>Pids of living processes that serve the task without being part of it.</summary>
+    public static ImmutableArray<int> KeepersOf(TaskId task) => Marked($"OUTLAST_KEEPER_OF={task}");
 
     public static bool IsAlive(int pid)
     {
@@ -93,11 +98,11 @@ public sealed class ProcessBench : IAsyncDisposable
         }
     }
 
-    private static bool HasMark(int pid, TaskId task)
+    private static bool HasMark(int pid, string mark)
     {
         try
         {
-            return File.ReadAllText($"/proc/{pid}/environ").Contains($"OUTLAST_TASK_ID={task}", StringComparison.Ordinal);
+            return File.ReadAllText($"/proc/{pid}/environ").Contains(mark, StringComparison.Ordinal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -77,6 +77,11 @@ public sealed class ScriptedRunner : ITaskRunner
         return attempts.Where(a => _attempts.ContainsKey(a.Task)).ToImmutableDictionary(a => a.Task, a => _attempts[a.Task].Vitals);
     }
 
+    /// <summary>What becomes of bytes that are sent; by default they are taken.</summary>
+    public Func<AttemptContext, byte[], bool, InputReceipt> Input { get; set; } = (_, bytes, _) => new(bytes.Length, InputState.Taken);
+
+    public InputReceipt Send(AttemptContext attempt, ReadOnlySpan<byte> bytes, bool end) => Input(attempt, bytes.ToArray(), end);
+
     /// <summary>The task whose log cannot be looked at.</summary>
     public TaskId? Unreadable { get; set; }
 

@@ -34,7 +34,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.Spec.Process is { } process)
         {
             Field("folder", process.Cwd);
-            if (process.Stdin.Kind != "none") Field("input", process.Stdin.Kind == "text" ? "a text" : "the caller's");
+            if (process.Stdin.Kind != "none") Field("input", process.Stdin.Kind switch { "text" => "a text", "open" => "open: what 'send' sends it", _ => "the caller's" });
         }
         if (task.Session is { } session) Field("session", session);
         if (task.Labels is { Count: > 0 } labels) Field("labels", string.Join(", ", labels.Select(l => $"{l.Key}={l.Value}")));

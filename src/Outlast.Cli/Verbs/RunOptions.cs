@@ -12,7 +12,7 @@ internal sealed class RunOptions
     private readonly Option<string[]> _labels = new("--label") { Description = "A mark to find it by; several times", HelpName = "K=V" };
     private readonly Option<string?> _folder = Text("--cwd", "The folder it starts in; otherwise this one", "DIR");
     private readonly Option<string[]> _environment = new("--env") { Description = "A variable, added to this environment; several times", HelpName = "K=V" };
-    private readonly Option<string?> _stdin = Text("--stdin", "What it reads: none (default), - for what is piped in here, or a text", "none|-|TEXT");
+    private readonly Option<string?> _stdin = Text("--stdin", "What it reads: none (default), - for what is piped in here, open for what 'send' sends it, or a text", "none|-|open|TEXT");
     private readonly Option<string?> _stderr = Word("--stderr", "One log in order (merge), or one of its own (separate); default: merge with -d or where both lead to the same place here", "merge", "separate");
     private readonly Option<string?> _outputVia = Word("--output-via", "Who writes the log: a keeper between (pipe, default), or the command itself (file)", "pipe", "file");
     private readonly Option<string?> _leftovers = Word("--leftovers", "What becomes of processes that it leaves behind", "keep");
@@ -76,7 +76,7 @@ internal sealed class RunOptions
         null or "none" => StdinView.None,
         "-" when detach => throw CommandException.Usage("--stdin - needs this program to stay: leave out -d, or give the text itself"),
         "-" => StdinView.Fifo,
-        "open" => throw CommandException.Usage("--stdin 'open' is not there; use none, -, or a text"),
+        "open" => StdinView.Open,
         _ => StdinView.Of(text),
     };
 

@@ -34,6 +34,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Watchdog>();
         services.AddSingleton<Pruner>();
         services.AddSingleton<Doctor>();
+        services.AddSingleton<InputSender>();
         services.AddSingleton<TaskDesk>();
         services.AddSingleton<ITaskClient>(s => s.GetRequiredService<TaskDesk>());
         services.AddSingleton<OutlastHost>();

@@ -33,7 +33,33 @@ public interface ITaskRunner
 
     /// <summary>Sizes of the attempt's output, read now. Cheap; also for attempts that ended long ago.</summary>
     OutputFacts MeasureOutput(AttemptContext attempt);
+
+    /// <summary>Hands bytes to the open standard input of the attempt, in one piece as far as they fit. Never waits: what does not fit is not taken.</summary>
+    /// <param name="attempt">To which; its spec says that its input is open.</param>
+    /// <param name="bytes">What. Taken is what the pipe has: it is in the system's memory, not on disk, and not yet read.</param>
+    /// <param name="end">Whether end-of-file follows, once all of it was taken.</param>
+    InputReceipt Send(AttemptContext attempt, ReadOnlySpan<byte> bytes, bool end);
 }
+
+/// <summary>What became of bytes that were sent.</summary>
+public enum InputState
+{
+    /// <summary>All of them were taken, and end-of-file with them where that was asked.</summary>
+    Taken,
+    /// <summary>There was no more room; no end-of-file was given.</summary>
+    Full,
+    /// <summary>Nobody reads: the command is not that far yet, or has closed its standard input.</summary>
+    Unread,
+    /// <summary>End-of-file was given before.</summary>
+    Ended,
+    /// <summary>The attempt has not started yet.</summary>
+    NotStarted,
+}
+
+/// <summary>What became of bytes that were sent.</summary>
+/// <param name="Taken">How many were taken, the first ones.</param>
+/// <param name="State">And why not more.</param>
+public readonly record struct InputReceipt(int Taken, InputState State);
 
 /// <summary>One attempt, as its runner sees it.</summary>
 public sealed class AttemptContext

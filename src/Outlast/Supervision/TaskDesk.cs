@@ -7,7 +7,7 @@ namespace Outlast.Supervision;
 
 /// <summary>The one door of a host: what people, programs and routes ask of it.</summary>
 internal sealed class TaskDesk(
-    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, TimeProvider time) : ITaskClient
+    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, InputSender input, TimeProvider time) : ITaskClient
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -105,6 +105,8 @@ internal sealed class TaskDesk(
         }, cancel);
         return answer.Refusal is null ? Snap(answer.Record) : throw new TaskEndedException(answer.Record);
     }
+
+    public Task SendAsync(TaskId id, ReadOnlyMemory<byte> bytes, bool end, CancellationToken cancel = default) => input.SendAsync(id, bytes, end, cancel);
 
     public Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default) => store.EventsAsync(query, cancel);
 

@@ -137,6 +137,16 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus
         return GetAsync(id, cancel);
     }
 
+    /// <summary>What was sent.</summary>
+    public List<(TaskId Task, byte[] Bytes, bool End)> Inputs { get; } = [];
+
+    public Task SendAsync(TaskId id, ReadOnlyMemory<byte> bytes, bool end, CancellationToken cancel = default)
+    {
+        Find(id);
+        Inputs.Add((id, bytes.ToArray(), end));
+        return Task.CompletedTask;
+    }
+
     public Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default)
     {
         ThrowFault();

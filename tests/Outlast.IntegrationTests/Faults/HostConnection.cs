@@ -36,10 +36,13 @@ internal sealed class HostConnection : IDisposable
     { BaseAddress = new("http://outlast"), Timeout = Timeout.InfiniteTimeSpan };
 
     /// <summary>One try. A host that dies meanwhile shows as an <see cref="HttpRequestException"/>.</summary>
-    public async Task<HostReply> SendAsync(HttpMethod method, string path, JsonNode? body = null, string? idempotencyKey = null, CancellationToken cancel = default)
+    public Task<HostReply> SendAsync(HttpMethod method, string path, JsonNode? body = null, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        SendAsync(method, path, body is null ? null : JsonContent.Create(body), idempotencyKey, cancel);
+
+    /// <summary>One try, with a body of any kind.</summary>
+    public async Task<HostReply> SendAsync(HttpMethod method, string path, HttpContent? content, string? idempotencyKey = null, CancellationToken cancel = default)
     {
-        using var request = new HttpRequestMessage(method, path);
-        if (body is not null) request.Content = JsonContent.Create(body);
+        using var request = new HttpRequestMessage(method, path) { Content = content };
         if (idempotencyKey is not null) request.Headers.Add("Idempotency-Key", idempotencyKey);
         using var response = await _http.SendAsync(request, cancel);
         return new(response.StatusCode, response.Headers, await response.Content.ReadAsByteArrayAsync(cancel));

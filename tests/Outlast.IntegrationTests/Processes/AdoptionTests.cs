@@ -290,12 +290,7 @@ public sealed class AdoptionTests : IAsyncLifetime
     /// <summary>A host in a process of its own runs the attempt and is killed at that instant.</summary>
     private async Task DieAtAsync(TestAttempt attempt, string milestone, string wish, params string[] argv)
     {
-        var worker = Path.Combine(AppContext.BaseDirectory, "Outlast.FaultWorker");
-        var start = new ProcessStartInfo(worker, ["attempt", attempt.Task.ToString(), milestone, wish, "--", .. argv]) { RedirectStandardOutput = true };
-        start.Environment["OUTLAST_DATA"] = _bench.Data.Path;
-        using var process = Process.Start(start)!;
-        await process.WaitForExitAsync().Soon();
-        Assert.Equal(128 + 9, process.ExitCode);
+        Assert.Equal(128 + 9, await FaultyHost.RunAsync(_bench, attempt, milestone, wish, argv));
     }
 
     private async Task<ProcessFacts> AbandonAsync(TestAttempt attempt)

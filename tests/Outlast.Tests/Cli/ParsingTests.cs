@@ -54,7 +54,6 @@ public sealed class ParsingTests
     [InlineData("logs 1 --grep x")]
     [InlineData("logs 1 --timestamps")]
     [InlineData("restart")]
-    [InlineData("send 1 x")]
     [InlineData("retry 1")]
     [InlineData("prune")]
     [InlineData("top")]

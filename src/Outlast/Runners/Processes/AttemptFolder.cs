@@ -18,6 +18,8 @@ internal sealed record AttemptFolder(string Path)
     public string Output => At("output.log");
     public string Error => At("error.log");
     public string Stdin => At("stdin");
+    /// <summary>A named pipe by which the holder of an open <c>stdin</c> is told to let go.</summary>
+    public string StdinEnd => At("stdin.eof");
 
     /// <summary>How many bytes of a log were read and could not be written, as an upper bound.</summary>
     public static string LostOf(string log) => log + ".lost";

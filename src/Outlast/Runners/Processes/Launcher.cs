@@ -65,6 +65,7 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
         Milestone.Reach(Milestone.LockTaken, attempt.Task);
         CreateFile(folder.Exit, ExitRecord.Room).Dispose();
         using var stdin = PrepareStdin(spec, folder);
+        using var inputEnd = spec.Stdin.Kind == StdinKind.Open ? InputHolder.Start(attempt.Task, folder, watcher) : null;
 
         var keepers = ImmutableArray.CreateBuilder<WatchedProcess>();
         using var output = OpenLog(attempt, spec, folder.Output, keepers);
@@ -79,6 +80,7 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
         List<(int, int)> descriptors = [(output.Number, WrapperScript.OutputDescriptor), (attemptLock.Number, WrapperScript.LockDescriptor)];
         if (error is not null) descriptors.Add((error.Number, WrapperScript.ErrorDescriptor));
         if (stdin is not null) descriptors.Add((stdin.Number, 0));
+        if (inputEnd is not null) descriptors.Add((inputEnd.Number, WrapperScript.InputEndDescriptor));
         var pid = Spawner.Start(new SpawnRequest
         {
             Program = Shell,
@@ -129,13 +131,14 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
     {
         switch (spec.Stdin.Kind)
         {
-            case StdinKind.None:
+            case StdinKind.None or StdinKind.Open:
                 return null;
             case StdinKind.Text:
                 CreateFile(folder.Stdin, System.Text.Encoding.UTF8.GetBytes(spec.Stdin.Text ?? "")).Dispose();
                 return Descriptor.Open(folder.Stdin, LibC.ReadOnly);
             case StdinKind.Fifo:
-                return LibC.MakeFifo(folder.Stdin, 0x180) == 0 ? null : throw SystemCallException.Last("mkfifo", folder.Stdin);
+                Descriptor.MakeFifo(folder.Stdin);
+                return null;
             default:
                 throw new ArgumentOutOfRangeException(nameof(spec));
         }

@@ -7,7 +7,7 @@ namespace Outlast.Runners.Processes;
 internal static unsafe partial class LibC
 {
     public const int ReadOnly = 0, WriteOnly = 1, ReadWrite = 2;
-    public const int Create = 0x40, Exclusive = 0x80, Append = 0x400, Truncate = 0x200, CloseOnExec = 0x80000;
+    public const int Create = 0x40, Exclusive = 0x80, Append = 0x400, Truncate = 0x200, NonBlocking = 0x800, CloseOnExec = 0x80000;
     public const int LockShared = 1, LockExclusive = 2, LockNonBlocking = 4;
     public const int DuplicateCloseOnExec = 1030;
     public const int PidFd = 3, Exited = 4, NoHang = 1;
@@ -16,7 +16,7 @@ internal static unsafe partial class LibC
     public const int OpenFilesLimit = 7;
     public const int ExecuteAccess = 1;
 
-    public const int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, E2BIG = 7, ENOEXEC = 8, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, ENFILE = 23, EMFILE = 24, ENOSPC = 28, EDQUOT = 122;
+    public const int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, ENXIO = 6, E2BIG = 7, ENOEXEC = 8, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, ENFILE = 23, EMFILE = 24, ENOSPC = 28, EPIPE = 32, EDQUOT = 122;
 
     private const string Library = "libc";
 
@@ -160,6 +160,13 @@ internal sealed class Descriptor() : SafeHandleMinusOneIsInvalid(ownsHandle: tru
         while (fd < 0 && Marshal.GetLastPInvokeError() == LibC.EINTR);
         errno = fd < 0 ? Marshal.GetLastPInvokeError() : 0;
         return fd < 0 ? null : new Descriptor(fd);
+    }
+
+    /// <summary>Makes a named pipe, for the owner alone.</summary>
+    /// <exception cref="SystemCallException">It cannot be made.</exception>
+    public static void MakeFifo(string path)
+    {
+        if (LibC.MakeFifo(path, 0x180) != 0) throw SystemCallException.Last("mkfifo", path); // 0600
     }
 
     public static unsafe (Descriptor Read, Descriptor Write) Pipe()

@@ -23,6 +23,7 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
     public TaskId Task { get; } = task;
     public AttemptFolder Folder { get; } = folder;
     public OutputGauge Output { get; } = new(folder);
+    public AttemptInput Input { get; } = new(folder);
 
     /// <summary>Pid and start of the wrapper, once they are known.</summary>
     public (int Pid, long StartTicks)? Wrapper { get; set; }

@@ -108,6 +108,13 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         return lease.Attempt.Output.Measure();
     }
 
+    /// <inheritdoc/>
+    public InputReceipt Send(AttemptContext attempt, ReadOnlySpan<byte> bytes, bool end)
+    {
+        using var lease = _attempts.Enter(attempt);
+        return lease.Attempt.Input.Send(bytes, end);
+    }
+
     /// <summary>Stops watching; leaves every process alone.</summary>
     public void Dispose() => _watcher.Dispose();
 
