@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Outlast.AspNetCore;
@@ -19,6 +18,9 @@ public static class OutlastServer
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    /// <summary>How many callers may wait to be accepted: those of a moment in which no server is there.</summary>
+    private const int Waiting = 4096;
+
     /// <summary>A builder with Kestrel, routing and nothing else: no configuration files, no environment, no loggers.</summary>
     /// <exception cref="ArgumentException">The socket's path is too long, or the address is not on loopback.</exception>
     public static WebApplicationBuilder CreateBuilder(OutlastServerOptions options)
@@ -27,7 +29,7 @@ public static class OutlastServer
         var builder = WebApplication.CreateEmptyBuilder(new() { ContentRootPath = "/" });
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options));
-        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = Bind);
+        builder.Services.AddSingleton<IConnectionListenerFactory, KeptSockets>();
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(HostEnvironment.Capture());
@@ -64,15 +66,17 @@ public static class OutlastServer
         });
     }
 
-    /// <summary>A socket whose file nobody else can ever open: its mode is set before it has a name.</summary>
-    private static Socket Bind(EndPoint address)
+    /// <summary>A socket that listens. The file of a Unix socket is its owner's alone from the first instant: its mode is set before it has a name.</summary>
+    /// <exception cref="SocketException">The address is taken, or cannot be.</exception>
+    public static Socket Listen(EndPoint address)
     {
-        if (address is not UnixDomainSocketEndPoint) return SocketTransportOptions.CreateDefaultBoundListenSocket(address);
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var isUnix = address is UnixDomainSocketEndPoint;
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, isUnix ? ProtocolType.Unspecified : ProtocolType.Tcp);
         try
         {
-            PeerCredentials.SetMode(socket, (int)OwnerOnly);
+            if (isUnix) PeerCredentials.SetMode(socket, (int)OwnerOnly);
             socket.Bind(address);
+            socket.Listen(Waiting);
             return socket;
         }
         catch

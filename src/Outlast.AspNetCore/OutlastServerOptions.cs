@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Outlast.AspNetCore;
 
@@ -18,6 +19,10 @@ public sealed class OutlastServerOptions
     /// <summary>What callers over TCP must show; needed with <see cref="Listen"/>. See <see cref="AccessToken"/>.</summary>
     /// <value>None.</value>
     public string? Token { get; init; }
+
+    /// <summary>Sockets that listen already, one an address family: they are used instead of new ones on <see cref="SocketPath"/> and <see cref="Listen"/>, and stay open when the server ends.</summary>
+    /// <value>None.</value>
+    public IReadOnlyList<Socket> Listening { get; init; } = [];
 
     internal void Check()
     {
