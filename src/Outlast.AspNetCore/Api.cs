@@ -17,13 +17,20 @@ internal sealed class Api(IServiceProvider services)
 
     public ITaskClient Tasks { get; } = services.GetRequiredService<ITaskClient>();
     public IHostStatus Host { get; } = services.GetRequiredService<IHostStatus>();
+    public IHostDeparture Departure => services.GetRequiredService<IHostDeparture>();
+    public IHostRestart? Restart { get; } = services.GetService<IHostRestart>();
     public TimeProvider Time { get; } = services.GetService<TimeProvider>() ?? TimeProvider.System;
     public SpecReader Specs { get; } = new(services.GetService<TaskDefaults>() ?? new(), services.GetService<HostEnvironment>() ?? HostEnvironment.Capture());
     public ILogger Log { get; } = services.GetService<ILoggerFactory>()?.CreateLogger("Outlast.AspNetCore") ?? NullLogger.Instance;
 
     public CancellationToken Stopping => _lifetime.ApplicationStopping;
 
-    public void AskToGo() => _lifetime.StopApplication();
+    /// <summary>Goes once the answer is on its way: before, the listener would close under it.</summary>
+    public void GoAfter(HttpContext context) => context.Response.OnCompleted(() =>
+    {
+        _lifetime.StopApplication();
+        return Task.CompletedTask;
+    });
 
     /// <summary>Cancelled when the caller is gone or the host goes.</summary>
     public CancellationTokenSource OverWith(HttpContext context) => CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, Stopping);

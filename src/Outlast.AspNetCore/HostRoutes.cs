@@ -29,17 +29,53 @@ internal sealed class HostRoutes(Api api)
         await Api.AnswerAsync(context, StatusCodes.Status200OK, view, OutlastJson.Wire.DoctorView).ConfigureAwait(false);
     }
 
-    /// <summary>Says yes, then goes: the answer is sent before the listener closes.</summary>
-    public Task ShutdownAsync(HttpContext context)
+    /// <summary>Goes once the order allows: the answer, what is left, is sent before the listener closes. A caller who breaks off calls it off.</summary>
+    public async Task ShutdownAsync(HttpContext context)
     {
-        var actor = Caller.Of(context);
-        HttpLog.ShutdownAsked(api.Log, actor.Id, actor.Via);
-        context.Response.OnCompleted(() =>
-        {
-            api.AskToGo();
-            return Task.CompletedTask;
-        });
-        var (running, queued) = api.Host.Load;
-        return Api.AnswerAsync(context, StatusCodes.Status202Accepted, new ShutdownView(running, queued), OutlastJson.Wire.ShutdownView);
+        var (errors, fields) = await TaskRoutes.ReadBodyAsync(context).ConfigureAwait(false);
+        var mode = fields.Word("mode", Modes) ?? DepartureMode.Leave;
+        TimeSpan? limit = fields.Limit("drainLimit", out var given) ? given ?? Timeout.InfiniteTimeSpan : null;
+        if (limit is not null && mode is not DepartureMode.Drain) fields.Fail("drainLimit", "is for mode drain only");
+        var order = new DepartureOrder(mode, Caller.Of(context)) { Asker = fields.Id("task"), Limit = limit };
+        fields.FailOnRest(new HashSet<string>());
+        errors.ThrowIfAny("The shutdown cannot be accepted");
+        HttpLog.ShutdownAsked(api.Log, order.Actor.Id, order.Actor.Via);
+        using var over = api.OverWith(context);
+        var left = await api.Departure.PrepareAsync(order, over.Token).ConfigureAwait(false);
+        api.GoAfter(context);
+        await Api.AnswerAsync(context, StatusCodes.Status202Accepted, View(left, mode), OutlastJson.Wire.ShutdownView).ConfigureAwait(false);
     }
+
+    /// <summary>Says yes if the new program can serve, then goes for it to follow.</summary>
+    public async Task RestartAsync(HttpContext context)
+    {
+        var (errors, fields) = await TaskRoutes.ReadBodyAsync(context).ConfigureAwait(false);
+        var program = fields.Texts("program");
+        if (program is [] || program?[0] is [not '/', ..] or []) fields.Fail("program", "must begin with the absolute path of a program");
+        var asker = fields.Id("task");
+        fields.FailOnRest(new HashSet<string>());
+        errors.ThrowIfAny("The restart cannot be accepted");
+        var actor = Caller.Of(context);
+        HttpLog.RestartAsked(api.Log, actor.Id, actor.Via, program is null ? "itself" : string.Join(' ', program));
+        if (api.Restart is not { } restart) throw new RestartRefusedException("This host is part of another program, and only that can replace it.");
+        var version = await restart.PrepareAsync(program, asker, context.RequestAborted).ConfigureAwait(false);
+        try
+        {
+            var left = await api.Departure.PrepareAsync(new(DepartureMode.Restart, actor), CancellationToken.None).ConfigureAwait(false);
+            api.GoAfter(context);
+            var facts = api.Host.Facts;
+            await Api.AnswerAsync(context, StatusCodes.Status202Accepted, new RestartView(facts.Epoch, facts.Version, version, left.Running.Length, left.Queued), OutlastJson.Wire.RestartView).ConfigureAwait(false);
+        }
+        catch (Exception) when (!context.Response.HasStarted)
+        {
+            restart.CallOff();
+            throw;
+        }
+    }
+
+    private static ShutdownView View(HostRemainder left, DepartureMode mode) => new(
+        left.Running.Length, left.Queued, mode is DepartureMode.StopTasks ? left.Stopped : null,
+        mode is DepartureMode.Leave ? null : [.. left.Running.Select(r => new TaskNameView(r.Id.ToString(), r.Number, r.Spec.Name))]);
+
+    private static readonly Dictionary<string, DepartureMode> Modes = new() { ["leave"] = DepartureMode.Leave, ["drain"] = DepartureMode.Drain, ["stop-tasks"] = DepartureMode.StopTasks };
 }

@@ -13,4 +13,7 @@ internal static partial class HttpLog
 
     [LoggerMessage(LogLevel.Information, "Asked to go by {Actor} via {Via}.")]
     public static partial void ShutdownAsked(ILogger log, string actor, string? via);
+
+    [LoggerMessage(LogLevel.Information, "Asked by {Actor} via {Via} to be followed by {Program}.")]
+    public static partial void RestartAsked(ILogger log, string actor, string? via, string program);
 }

@@ -41,6 +41,15 @@ internal sealed partial class JsonFields
     public string? Text(string name, int longest = int.MaxValue) =>
         Take(name, JsonValueKind.String, "a text") is { } value && TextOf(value, PathOf(name), longest) is { } text ? text : null;
 
+    /// <summary>A whole task id.</summary>
+    public TaskId? Id(string name)
+    {
+        if (Text(name) is not { } text) return null;
+        if (TaskId.TryParse(text, out var id)) return id;
+        Fail(name, "must be a whole task id");
+        return null;
+    }
+
     public bool? Flag(string name)
     {
         if (!_left.Remove(name, out var value)) return null;

@@ -30,6 +30,7 @@ public static class OutlastEndpoints
         Get("/v1/events", (a, c) => new EventRoutes(a).GetAsync(c));
         Get("/v1/host", (a, c) => new HostRoutes(a).GetAsync(c));
         Post("/v1/host/shutdown", (a, c) => new HostRoutes(a).ShutdownAsync(c));
+        Post("/v1/host/restart", (a, c) => new HostRoutes(a).RestartAsync(c));
         Get("/v1/doctor", (a, c) => new HostRoutes(a).DoctorAsync(c));
         Get("/readyz", (a, c) => new HostRoutes(a).ReadyAsync(c));
         routes.MapGet("/healthz", HostRoutes.HealthAsync);

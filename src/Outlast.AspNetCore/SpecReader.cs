@@ -37,7 +37,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var name = ReadLine(fields, "name", LongestName);
         var session = ReadLine(fields, "session", LongestName);
         var labels = ReadLabels(fields);
-        var parent = ReadParent(fields);
+        var parent = fields.Id("parent");
         var timeout = fields.Limit("timeout", out var wall) ? wall : defaults.ProcessTimeout;
         var idleTimeout = fields.Limit("idleTimeout", out var idle) ? idle : defaults.ProcessIdleTimeout;
         var idleWarning = ReadIdleWarning(fields, idleTimeout);
@@ -220,14 +220,6 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
             if (value.Length > LongestLabel || value.Any(char.IsControl)) fields.Fail($"labels.{JsonFields.Shorten(key)}", $"must be one line of at most {LongestLabel} characters");
         }
         return none.AddRange(labels);
-    }
-
-    private static TaskId? ReadParent(JsonFields fields)
-    {
-        if (fields.Text("parent") is not { } text) return null;
-        if (TaskId.TryParse(text, out var parent)) return parent;
-        fields.Fail("parent", "must be a whole task id");
-        return null;
     }
 
     private TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? idleTimeout)

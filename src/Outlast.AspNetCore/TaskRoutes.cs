@@ -103,7 +103,7 @@ internal sealed class TaskRoutes(Api api)
         throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["Idempotency-Key"] = [$"must be one text of 1 to {LongestKey} characters"] }, "The task cannot be accepted"));
     }
 
-    private static async Task<(FieldErrors Errors, JsonFields Fields)> ReadBodyAsync(HttpContext context)
+    public static async Task<(FieldErrors Errors, JsonFields Fields)> ReadBodyAsync(HttpContext context)
     {
         new QueryFields(context.Request.Query).ThrowIfAny();
         var document = await RequestBody.ReadAsync(context).ConfigureAwait(false);

@@ -9,6 +9,7 @@ internal static partial class LibC
     public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_APPEND = 0x400, O_NONBLOCK = 0x800;
     public const short POLLIN = 1, POLLOUT = 4;
     private const int O_CREAT = 0x40, O_CLOEXEC = 0x80000, F_GETFL = 3, F_SETFL = 4, LOCK_EX = 2, LOCK_NB = 4, WNOHANG = 1;
+    private const int F_SETFD = 2, FD_CLOEXEC = 1, CLOSE_RANGE_CLOEXEC = 4, SIGPIPE = 13, SIG_SETMASK = 2, W_OK = 2, X_OK = 1;
     private const nuint TIOCGWINSZ = 0x5413;
 
     [LibraryImport("libc", SetLastError = true)]
@@ -55,6 +56,47 @@ internal static partial class LibC
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int waitpid(int pid, out int status, int options);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int pid, int signal);
+
+    [LibraryImport("libc")]
+    private static partial nint signal(int number, nint handler);
+
+    [LibraryImport("libc")]
+    private static unsafe partial int pthread_sigmask(int how, byte* set, byte* former);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int close_range(uint first, uint last, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int execve(byte* path, byte** arguments, byte** environment);
+
+    /// <summary>Makes this process another program, which gets nothing but these descriptors and 0 to 2, default signals and an empty mask. Returns only if the system refuses: with the error.</summary>
+    public static unsafe int Execute(IReadOnlyList<string> arguments, IReadOnlyList<string> environment, IEnumerable<int> descriptors)
+    {
+        // Whatever a library left open without the flag must not reach the next program, which could not know of it.
+        _ = close_range(3, uint.MaxValue, CLOSE_RANGE_CLOEXEC);
+        foreach (var fd in descriptors) _ = fcntl(fd, F_SETFD, 0);
+        // Handlers go by themselves; what is ignored stays so. The runtime ignores SIGPIPE and will again.
+        _ = signal(SIGPIPE, 0);
+        var none = stackalloc byte[128];
+        new Span<byte>(none, 128).Clear();
+        _ = pthread_sigmask(SIG_SETMASK, none, null);
+        fixed (byte** argv = Vector(arguments), variables = Vector(environment)) _ = execve(argv[0], argv, variables);
+        return Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Keeps a descriptor from programs that this one starts.</summary>
+    public static void CloseOnExec(int fd) => fcntl(fd, F_SETFD, FD_CLOEXEC);
+
+    public static void Kill(int pid) => kill(pid, 9);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int access(string path, int mode);
+
+    /// <summary>Whether this user may make files in that folder.</summary>
+    public static bool MayWrite(string folder) => access(folder, W_OK | X_OK) == 0;
 
     public static bool IsTerminal(int fd) => isatty(fd) == 1;
 
@@ -124,6 +166,14 @@ internal static partial class LibC
     {
         var one = new PollFd { Fd = fd, Events = events };
         return poll(ref one, 1, milliseconds) > 0;
+    }
+
+    // Never freed: the program is about to be another, or to end.
+    private static unsafe byte*[] Vector(IReadOnlyList<string> strings)
+    {
+        var vector = new byte*[strings.Count + 1];
+        for (var i = 0; i < strings.Count; i++) vector[i] = (byte*)Marshal.StringToCoTaskMemUTF8(strings[i]);
+        return vector;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -13,7 +13,7 @@ internal static class ProgramVersion
         if (host == Text) return null;
         var age = Number(host).CompareTo(Number(Text));
         return age > 0 ? null
-            : $"the running host is {(age < 0 ? "older than this program" : "another build")} ({Short(host)}; this is {Short(Text)}). To change it: {restart}; commands go on, and the next verb starts the new host";
+            : $"the running host is {(age < 0 ? "older than this program" : "another build")} ({Short(host)}; this is {Short(Text)}). To change it: {restart}; commands go on";
     }
 
     private static string Short(string text) => text.IndexOf('+', StringComparison.Ordinal) is >= 0 and var at && text.Length > at + 9 ? text[..(at + 9)] : text;

@@ -61,10 +61,46 @@ public sealed record CheckView(string Name, string Level, string Text, [property
 /// <param name="Reasons">Otherwise why not.</param>
 public sealed record ReadyView(bool Ready, IReadOnlyList<string> Reasons);
 
-/// <summary>That a host goes away; processes run on.</summary>
+/// <summary>How a host shall go.</summary>
+public sealed record ShutdownRequestBody
+{
+    /// <summary><c>leave</c>: processes run on; <c>drain</c>: what runs is awaited; <c>stop-tasks</c>: everything is stopped.</summary>
+    /// <value><c>leave</c>.</value>
+    public string? Mode { get; init; }
+    /// <summary>How long a drain waits; <c>none</c>: for ever.</summary>
+    /// <value>The setting <c>host.drainLimit</c>.</value>
+    public string? DrainLimit { get; init; }
+    /// <summary>The task from inside which this is asked: it is not waited for.</summary>
+    public string? Task { get; init; }
+}
+
+/// <summary>That a host goes away.</summary>
 /// <param name="Running">Tasks that run on without it.</param>
 /// <param name="Queued">Tasks that wait for its successor.</param>
-public sealed record ShutdownView(int Running, int Queued);
+/// <param name="Stopped">Tasks that it stopped; absent but for <c>stop-tasks</c>.</param>
+/// <param name="Left">What runs on although it was awaited or stopped: wedged, or asking for this.</param>
+public sealed record ShutdownView(int Running, int Queued, int? Stopped = null, IReadOnlyList<TaskNameView>? Left = null);
+
+/// <summary>A task by its names.</summary>
+public sealed record TaskNameView(string Id, long Number, string? Name);
+
+/// <summary>That a host shall be replaced in its process.</summary>
+public sealed record RestartRequestBody
+{
+    /// <summary>The argument list that starts the new program, without <c>serve</c>.</summary>
+    /// <value>The host's own.</value>
+    public IReadOnlyList<string>? Program { get; init; }
+    /// <summary>The task from inside which this is asked.</summary>
+    public string? Task { get; init; }
+}
+
+/// <summary>That a host is about to be replaced. The next one has a greater epoch in <c>host.json</c>.</summary>
+/// <param name="Epoch">The host's.</param>
+/// <param name="Version">Of the host's program.</param>
+/// <param name="NextVersion">Of the program that follows.</param>
+/// <param name="Running">Tasks that run on.</param>
+/// <param name="Queued">Tasks that are queued.</param>
+public sealed record RestartView(long Epoch, string Version, string NextVersion, int Running, int Queued);
 
 /// <summary>The file <c>host.json</c>: where the running host of a data folder is. Written last, by rename; also what is left of a host that died.</summary>
 public sealed record HostFile
@@ -85,4 +121,6 @@ public sealed record HostFile
     public string? Url { get; init; }
     /// <summary>Its folder.</summary>
     public required string DataFolder { get; init; }
+    /// <summary>Why the program that a restart asked for could not serve, so that its predecessor does again.</summary>
+    public string? RestartFailed { get; init; }
 }

@@ -184,9 +184,13 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     /// <summary>Everything that a person would look at when something is wrong.</summary>
     public Task<DoctorView> DoctorAsync(CancellationToken cancel = default) => ReadAsync("/v1/doctor", OutlastJson.Wire.DoctorView, cancel);
 
-    /// <summary>Asks the host to go. Processes run on. Returns when it was asked, not when it is gone.</summary>
-    public Task<ShutdownView> ShutdownAsync(CancellationToken cancel = default) =>
-        AskAsync(() => new(HttpMethod.Post, "/v1/host/shutdown"), OutlastJson.Wire.ShutdownView, repeatable: false, cancel);
+    /// <summary>Asks the host to go. Returns when it is about to: at once, or, where tasks are awaited or stopped, when they have ended. Cancelled before that, the host stays.</summary>
+    public Task<ShutdownView> ShutdownAsync(ShutdownRequestBody? request = null, CancellationToken cancel = default) =>
+        AskAsync(() => Post("/v1/host/shutdown", request ?? new(), OutlastJson.Wire.ShutdownRequestBody), OutlastJson.Wire.ShutdownView, repeatable: false, cancel);
+
+    /// <summary>Asks the host to be replaced in its process. Returns when the new program was found fit and the host is about to go.</summary>
+    public Task<RestartView> RestartAsync(RestartRequestBody? request = null, CancellationToken cancel = default) =>
+        AskAsync(() => Post("/v1/host/restart", request ?? new(), OutlastJson.Wire.RestartRequestBody), OutlastJson.Wire.RestartView, repeatable: false, cancel);
 
     /// <inheritdoc/>
     public void Dispose() => _host.Dispose();

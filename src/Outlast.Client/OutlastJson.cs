@@ -25,7 +25,10 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(HostView))]
 [JsonSerializable(typeof(DoctorView))]
 [JsonSerializable(typeof(ReadyView))]
+[JsonSerializable(typeof(ShutdownRequestBody))]
 [JsonSerializable(typeof(ShutdownView))]
+[JsonSerializable(typeof(RestartRequestBody))]
+[JsonSerializable(typeof(RestartView))]
 [JsonSerializable(typeof(HostFile))]
 [JsonSerializable(typeof(JsonElement))]
 public sealed partial class OutlastJson : JsonSerializerContext

@@ -27,6 +27,10 @@ public static class ProblemTypes
     public const string InputClosed = "urn:outlast:input-closed";
     /// <summary>409: the parent is over or asked to stop; with <c>parent</c>, <c>state</c>.</summary>
     public const string ParentEnded = "urn:outlast:parent-ended";
+    /// <summary>409: the program that should follow cannot serve; the host goes on.</summary>
+    public const string RestartRefused = "urn:outlast:restart-refused";
+    /// <summary>409: tasks ask for one restart after the other.</summary>
+    public const string RestartLoop = "urn:outlast:restart-loop";
     /// <summary>410: a tombstone; with <c>id</c>, <c>number</c>, <c>state</c>, <c>endedAt</c>, <c>removedAt</c>, <c>reason</c>.</summary>
     public const string Removed = "urn:outlast:removed";
     /// <summary>413: the body is too large; with <c>maxBytes</c>.</summary>

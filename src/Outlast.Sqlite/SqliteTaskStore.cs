@@ -36,6 +36,10 @@ public sealed class SqliteTaskStore : ITaskStore
 
     private ReaderPool Readers => _readers ?? throw new InvalidOperationException("The store is not open.");
 
+    /// <summary>Whether <see cref="OpenAsync"/> would take the database, as far as its file says. Makes and changes nothing.</summary>
+    /// <exception cref="StoreRefusedException">It is another program's, or of a newer schema.</exception>
+    public void Check() => new StoreFile(_folder.Database).Check();
+
     /// <inheritdoc/>
     public async Task<StoreOpening> OpenAsync(CancellationToken cancel = default)
     {

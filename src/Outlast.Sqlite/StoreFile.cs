@@ -19,6 +19,13 @@ internal sealed class StoreFile(string path)
         foreach (var file in new[] { path, path + "-wal", path + "-shm" }) OwnerOnly.Restrict(file);
     }
 
+    /// <summary>Refuses it as <see cref="Prepare"/> would, and touches nothing.</summary>
+    /// <exception cref="StoreRefusedException">It is refused.</exception>
+    public void Check()
+    {
+        if (ReadHeader() is { Length: > 0 } header) JudgeHeader(header);
+    }
+
     private byte[] ReadHeader()
     {
         if (!File.Exists(path)) return [];

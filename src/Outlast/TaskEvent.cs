@@ -38,10 +38,12 @@ public enum TaskEventType
     Removed,
     /// <summary>A host opened the store.</summary>
     HostStarted,
-    /// <summary>A host takes no new work.</summary>
+    /// <summary>A host takes no new work: it is about to go.</summary>
     HostDraining,
     /// <summary>A host went, in good order.</summary>
     HostStopped,
+    /// <summary>A host takes work again: its going was called off.</summary>
+    HostResumed,
 }
 
 /// <summary>Something that happened, before the store gave it its number.</summary>

@@ -25,7 +25,8 @@ internal static class ServeMode
                 case "--then": then = args[++i]; break;
                 case "--pause": pause = args[++i]; break;
                 case "--": return (Point(), args[(i + 1)..]);
-                default: throw new FormatException($"'{args[i]}' is no option of this mode.");
+                // As a successor in the same process it is started like the program itself.
+                default: return (Point(), args[i..]);
             }
         }
         return (Point(), []);

@@ -8,6 +8,8 @@ internal sealed class Caller
 {
     /// <summary>How the <c>outlast</c> script tells what only it can see; a line each: limit of open files, names that the caller did not have, how it was called.</summary>
     public const string ScriptVariable = "OUTLAST_SCRIPT";
+    /// <summary>How a host tells the program that follows it in its process what it leaves.</summary>
+    public const string HandoverVariable = "OUTLAST_HANDOVER";
     public const string TaskVariable = "OUTLAST_TASK_ID";
 
     private readonly Dictionary<string, string> _all = [];
@@ -55,7 +57,7 @@ internal sealed class Caller
     public static bool SameTarget(int one, int other) => Target(one) is { } target && target == Target(other);
 
     public static bool IsPrivate(string variable) =>
-        variable is ScriptVariable or TaskVariable or "OUTLAST_ATTEMPT" || variable.StartsWith("OUTLAST_ENV_", StringComparison.Ordinal);
+        variable is ScriptVariable or HandoverVariable or TaskVariable or "OUTLAST_ATTEMPT" || variable.StartsWith("OUTLAST_ENV_", StringComparison.Ordinal);
 
     public static string? Field(string file, string name)
     {

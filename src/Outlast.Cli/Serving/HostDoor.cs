@@ -8,7 +8,7 @@ namespace Outlast.Cli.Serving;
 /// <summary>The way to the host of this user's data folder; starts one where none runs.</summary>
 internal sealed class HostDoor
 {
-    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), SuccessorWithin = TimeSpan.FromSeconds(30), Pause = TimeSpan.FromMilliseconds(10);
     private readonly DataFolder _folder;
     private readonly Caller _caller;
     private readonly Terminal _terminal;
@@ -44,6 +44,27 @@ internal sealed class HostDoor
         return new(HostAddress.OfSocket(host.Socket), new() { Via = "cli", Time = _time });
     }
 
+    /// <summary>A patient client of the host that runs; none if none does.</summary>
+    public OutlastHttpClient? OpenToRestart() => HostAddress.ReadHostFile(_folder.Path) is { } host && Answers(host.Socket)
+        ? new(HostAddress.OfSocket(host.Socket), new() { RetryFor = RetryFor, Via = "cli", Time = _time }) : null;
+
+    /// <summary>Waits for a host of a greater epoch that would accept work; starts one where none is left.</summary>
+    public async Task<HostFile> AwaitSuccessorAsync(long epoch, CancellationToken cancel)
+    {
+        var start = _time.GetTimestamp();
+        while (_time.GetElapsedTime(start) < SuccessorWithin)
+        {
+            if (HostAddress.ReadHostFile(_folder.Path) is { } host && host.Epoch > epoch && Answers(host.Socket))
+            {
+                using var client = new OutlastHttpClient(HostAddress.OfSocket(host.Socket), new() { RetryFor = RetryFor, Via = "cli", Time = _time });
+                if ((await client.ReadyAsync(cancel)).Ready) return host;
+            }
+            else if (Holder() is not { IsAlive: true }) await _starter.StartAsync(cancel);
+            await Task.Delay(Pause, _time, cancel);
+        }
+        throw new CommandException($"no new host serves after {Words.Length(SuccessorWithin)}; see {Words.Quote(LogFile)}", ExitCodes.Unreachable);
+    }
+
     /// <summary>Waits until whoever has the lock now has gone.</summary>
     public async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
     {
@@ -77,6 +98,6 @@ internal sealed class HostDoor
     private void WarnIfOther(HostFile? host)
     {
         if (host is null || host.Version == ProgramVersion.Text || Holder() is not { IsAlive: true }) return;
-        if (ProgramVersion.Warning(host.Version, $"{_caller.Program} shutdown") is { } warning) _terminal.Say(warning);
+        if (ProgramVersion.Warning(host.Version, $"{_caller.Program} restart") is { } warning) _terminal.Say(warning);
     }
 }

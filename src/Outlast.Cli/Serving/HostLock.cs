@@ -36,6 +36,12 @@ internal sealed class HostLock : IDisposable
         return new(descriptor);
     }
 
+    /// <summary>The lock that the former program of this process held: it was never free.</summary>
+    public static HostLock Inherit(int descriptor) => new(descriptor);
+
+    /// <summary>What holds it.</summary>
+    public int Descriptor => _descriptor;
+
     public void Dispose() => LibC.Close(_descriptor);
 }
 

@@ -7,6 +7,7 @@ internal static class HostMilestone
 {
     public const string ListenerDisposed = "listener_disposed";
     public const string StoreClosed = "store_closed";
+    public const string BeforeExecve = "before_execve";
     private static readonly DiagnosticListener Listener = new("Outlast");
 
     public static void Reach(string name)

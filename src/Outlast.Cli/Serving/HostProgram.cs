@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
@@ -10,6 +11,7 @@ using Microsoft.Extensions.Logging;
 using Outlast.AspNetCore;
 using Outlast.Cli.Calling;
 using Outlast.Cli.Rendering;
+using Outlast.Cli.Verbs;
 using Outlast.Client;
 using Outlast.Hosting;
 using Outlast.Runners.Processes;
@@ -19,52 +21,72 @@ namespace Outlast.Cli.Serving;
 
 /// <summary>A host from its coming to its going.</summary>
 /// <remarks>
-/// It comes in the order folder, lock, store, listener, host.json, so that whoever reads host.json finds a host that answers. It goes in the order listener, store, host.json,
-/// lock: a listener disposed late would delete the successor's socket.
+/// It comes in the order folder, lock, sockets, store, server, host.json, so that whoever reads host.json finds a host that answers. It goes in the order server, store, sockets, host.json,
+/// lock: a socket closed late would delete the successor's. Where another program follows in this process, sockets and lock are handed on: who connects meanwhile waits, and nobody else becomes the host.
 /// </remarks>
-internal sealed class HostProgram(CommandContext context, DataFolder folder, bool onDemand)
+internal sealed class HostProgram(CommandContext context, DataFolder folder, bool onDemand, int umask, Handover? before)
 {
     private static readonly TimeSpan FarewellBound = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestIdle = TimeSpan.FromDays(40);
+    private readonly HostStarter _starter = new(folder, context.Caller, context.Time);
+    private IReadOnlyList<Socket> _sockets = [];
+    private HostLock? _lock;
+    private bool _serves;
 
     public static async Task<int> RunAsync(CommandContext context, IPEndPoint? listen, bool onDemand, bool json, CancellationToken cancel)
     {
         // What a task gets whose caller says nothing is this program's own, as it was before the line below.
         var umask = LibC.SetUmask(0x3f); // 077
         Environment.SetEnvironmentVariable(Caller.ScriptVariable, null);
-        var folder = DataFolder.Of(context.Caller.Variable);
-        OwnedFolder.Prepare(folder);
+        var before = Handover.Take();
+        var host = new HostProgram(context, DataFolder.Of(context.Caller.Variable), onDemand, umask, before);
         try
         {
-            using var ours = await HostLock.TakeAsync(folder, context.Time, cancel);
-            return await new HostProgram(context, folder, onDemand).ServeAsync(listen, umask, json, cancel);
+            return await host.RunAsync(listen, json, cancel);
         }
         catch (HostLockHeldException e) when (onDemand)
         {
             // Nothing to tell anybody: the verb that started us waits for the winner.
             return e.ExitCode;
         }
+        catch (Exception e) when (before is { Former.Count: > 0 } && !host._serves)
+        {
+            context.Terminal.Say($"{ProgramVersion.Text} cannot serve: {e.Message}. {before.Version} serves again");
+            throw host.Follow(before.Former, before with { Former = [], Failure = e.Message });
+        }
     }
 
-    private async Task<int> ServeAsync(IPEndPoint? listen, int umask, bool json, CancellationToken cancel)
+    private async Task<int> RunAsync(IPEndPoint? listen, bool json, CancellationToken cancel)
     {
-        var settings = ReadSettings();
-        var socket = SocketPath.Choose(folder, Environment.GetEnvironmentVariable);
-        // Only the holder of the lock may: to everybody else this could be a living host's.
-        File.Delete(socket);
-        File.Delete(folder.HostFile);
+        OwnedFolder.Prepare(folder);
+        _lock = before is null ? await HostLock.TakeAsync(folder, context.Time, cancel) : HostLock.Inherit(before.Lock);
+        _sockets = before?.Sockets() ?? [];
+        var settings = ReadSettings(folder);
+        var token = AccessToken.LoadOrCreate(folder.Token);
+        if (before is null) _sockets = Open(listen);
+        var left = await ServeAsync(new() { SocketPath = PathOf(_sockets), Listen = _sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().FirstOrDefault(), Token = token, Listening = _sockets }, settings, json, cancel);
+        if (left is { } next) throw Follow(next);
+        Leave();
+        return ExitCodes.Ok;
+    }
 
-        var app = Build(new() { SocketPath = socket, Listen = listen, Token = AccessToken.LoadOrCreate(folder.Token) }, settings, umask);
+    /// <returns>What the program that follows in this process is to be told; none: none follows.</returns>
+    private async Task<(IReadOnlyList<string> Program, Handover Left)?> ServeAsync(OutlastServerOptions server, OutlastSettings settings, bool json, CancellationToken cancel)
+    {
+        var restart = new HostRestart(folder, _starter, before?.AskedByTasks ?? [], context.Time);
+        var app = Build(server, settings, restart);
         var status = app.Services.GetRequiredService<IHostStatus>();
         var lifetime = app.Services.GetRequiredService<IHostApplicationLifetime>();
-        var watch = new IdleWatch(status, lifetime, context.Time, settings.HostIdleTimeout ?? LongestIdle);
+        var going = new Farewell(app.Services.GetRequiredService<IHostDeparture>(), restart, lifetime, context.Time);
+        var watch = new IdleWatch(status, going, context.Time, settings.HostIdleTimeout ?? LongestIdle);
         watch.Count(app);
         app.UseOutlast();
-        using var signals = new SignalSet(lifetime);
+        using var signals = new SignalSet(going);
         try
         {
             await app.StartAsync(cancel);
-            Announce(app, status.Facts, socket, json);
+            Announce(app, status.Facts, server.SocketPath, json);
+            _serves = true;
             if (onDemand && settings.HostIdleTimeout is not null) _ = watch.WatchAsync(lifetime.ApplicationStopping);
             await AwaitGoing(lifetime, cancel);
         }
@@ -72,10 +94,19 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         {
             await GoAsync(app);
         }
-        return ExitCodes.Ok;
+        return restart.Next is not { } program ? null : (program, new()
+        {
+            Pid = Environment.ProcessId,
+            Lock = _lock!.Descriptor,
+            Listening = [.. _sockets.Select(s => (int)s.Handle)],
+            Former = [.. HostStarter.ProgramArguments()],
+            Version = status.Facts.Version,
+            Epoch = status.Facts.Epoch,
+            AskedByTasks = restart.AskedByTasks,
+        });
     }
 
-    private OutlastSettings ReadSettings()
+    public static OutlastSettings ReadSettings(DataFolder folder)
     {
         try
         {
@@ -87,15 +118,68 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         }
     }
 
-    private WebApplication Build(OutlastServerOptions options, OutlastSettings settings, int umask)
+    private IReadOnlyList<Socket> Open(IPEndPoint? listen)
+    {
+        var path = SocketPath.Choose(folder, Environment.GetEnvironmentVariable);
+        // Only the holder of the lock may: to everybody else this could be a living host's.
+        File.Delete(path);
+        File.Delete(folder.HostFile);
+        EndPoint[] places = listen is null ? [new UnixDomainSocketEndPoint(path)] : [new UnixDomainSocketEndPoint(path), listen];
+        return [.. places.Select(place =>
+        {
+            try
+            {
+                return OutlastServer.Listen(place);
+            }
+            catch (SocketException e)
+            {
+                throw new CommandException($"cannot listen at {place}: {e.Message}", ExitCodes.Refused);
+            }
+        })];
+    }
+
+    /// <summary>Makes this process the program that follows.</summary>
+    /// <returns>That neither it nor this program again could be executed.</returns>
+    private CommandException Follow((IReadOnlyList<string> Program, Handover Left) next)
+    {
+        HostMilestone.Reach(HostMilestone.BeforeExecve);
+        var refusal = Follow(next.Program, next.Left);
+        return Follow(next.Left.Former, next.Left with { Former = [], Failure = refusal.Message });
+    }
+
+    private CommandException Follow(IReadOnlyList<string> program, Handover left)
+    {
+        string[] arguments = [.. program, ServeVerb.Name, .. onDemand ? [HostStarter.OnDemandOption] : Array.Empty<string>(),
+            .. _sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().SelectMany(tcp => new[] { ServeVerb.ListenOption, tcp.ToString() })];
+        LibC.SetUmask(umask);
+        var errno = LibC.Execute(arguments, [.. _starter.HostEnvironment(), left.ToVariable()], [left.Lock, .. left.Listening]);
+        LibC.SetUmask(0x3f);
+        return new($"'{program[0]}' cannot be executed: {Marshal.GetPInvokeErrorMessage(errno)}", ExitCodes.Fault);
+    }
+
+    /// <summary>Nobody follows in this process.</summary>
+    private void Leave()
+    {
+        var path = PathOf(_sockets);
+        foreach (var socket in _sockets) socket.Dispose();
+        File.Delete(path);
+        File.Delete(folder.HostFile);
+        _lock!.Dispose();
+    }
+
+    private static string PathOf(IReadOnlyList<Socket> sockets) => sockets.Select(s => s.LocalEndPoint).OfType<UnixDomainSocketEndPoint>().Single().ToString()!;
+
+    private WebApplication Build(OutlastServerOptions options, OutlastSettings settings, IHostRestart restart)
     {
         var builder = OutlastServer.CreateBuilder(options);
         builder.Logging.AddProvider(new HostLog(context.Time, onDemand ? folder : null));
         builder.Services.AddSingleton(context.Time);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = FarewellBound);
+        builder.Services.AddSingleton(restart);
+        if (before is not null) builder.Services.AddSingleton(new HostOrigin(HostId.OfEpoch(before.Epoch), before.Version, before.Failure));
         builder.Services.AddOutlast(folder, settings);
         builder.Services.UseSqlite(folder);
-        builder.Services.AddProcessRunner(new() { Data = folder, Umask = umask, OpenFiles = context.Caller.OpenFiles });
+        builder.Services.AddProcessRunner(new() { Data = folder, Umask = umask, OpenFiles = context.Caller.OpenFiles, TakesChildren = before is not null });
         return builder.Build();
     }
 
@@ -112,6 +196,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
             Socket = socket,
             Url = url,
             DataFolder = folder.Path,
+            RestartFailed = before?.Failure,
         };
         var next = folder.HostFile + ".next";
         File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(file, OutlastJson.Wire.HostFile));
@@ -127,24 +212,23 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         await going.Task.WaitAsync(cancel);
     }
 
-    /// <summary>The listener goes first, with everybody it serves; the runtime lets go of the work; the store is closed last.</summary>
-    private async Task GoAsync(WebApplication app)
+    /// <summary>The server goes first, with everybody it serves; the runtime lets go of the work; the store is closed last.</summary>
+    private static async Task GoAsync(WebApplication app)
     {
         await app.StopAsync(CancellationToken.None);
         HostMilestone.Reach(HostMilestone.ListenerDisposed);
         await app.DisposeAsync();
         HostMilestone.Reach(HostMilestone.StoreClosed);
-        File.Delete(folder.HostFile);
     }
 
     /// <summary>The signals that end a host in good order; the work goes on whichever comes.</summary>
-    private sealed class SignalSet(IHostApplicationLifetime lifetime) : IDisposable
+    private sealed class SignalSet(Farewell going) : IDisposable
     {
         private readonly PosixSignalRegistration[] _registrations =
             [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, received =>
             {
                 received.Cancel = true;
-                lifetime.StopApplication();
+                _ = going.LeaveAsync(s.ToString());
             }))];
 
         public void Dispose() => Array.ForEach(_registrations, r => r.Dispose());

@@ -55,14 +55,14 @@ internal sealed class HostStarter(DataFolder folder, Caller caller, TimeProvider
     }
 
     /// <summary>This program again, however it was started.</summary>
-    private static IEnumerable<string> ProgramArguments()
+    public static IEnumerable<string> ProgramArguments()
     {
         var program = Environment.ProcessPath!;
         return Path.GetFileName(program) == "dotnet" ? [program, "exec", typeof(HostStarter).Assembly.Location] : [program];
     }
 
     /// <summary>The folder by its absolute name, for the host's own is another; the limit of open files as it was before .NET raised it here.</summary>
-    private IEnumerable<string> HostEnvironment() =>
+    public IEnumerable<string> HostEnvironment() =>
         caller.Environment.Where(v => v.Key != "OUTLAST_DATA").Select(v => $"{v.Key}={v.Value}")
             .Append($"OUTLAST_DATA={folder.Path}")
             .Append($"{Caller.ScriptVariable}={caller.OpenFiles?.ToString(CultureInfo.InvariantCulture) ?? "unlimited"}");

@@ -1,10 +1,9 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Hosting;
 
 namespace Outlast.Cli.Serving;
 
 /// <summary>Ends a host that a verb started once nobody needs it: for the whole limit no open task and no client.</summary>
-internal sealed class IdleWatch(IHostStatus host, IHostApplicationLifetime lifetime, TimeProvider time, TimeSpan limit)
+internal sealed class IdleWatch(IHostStatus host, Farewell going, TimeProvider time, TimeSpan limit)
 {
     private int _clients;
     private long _lastNeeded = time.GetTimestamp();
@@ -33,7 +32,7 @@ internal sealed class IdleWatch(IHostStatus host, IHostApplicationLifetime lifet
             if (Volatile.Read(ref _clients) > 0 || host.Load is not (0, 0)) Volatile.Write(ref _lastNeeded, time.GetTimestamp());
             else if (time.GetElapsedTime(Volatile.Read(ref _lastNeeded)) >= limit)
             {
-                lifetime.StopApplication();
+                await going.LeaveAsync("idle");
                 return;
             }
             await Task.Delay(pause, time, cancel);

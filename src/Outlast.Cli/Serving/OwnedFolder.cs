@@ -15,18 +15,33 @@ internal static class OwnedFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException($"the data folder '{folder.Path}' cannot be used: {e.Message.TrimEnd('.')}. Set OUTLAST_DATA to use another", ExitCodes.Refused);
+            throw Unusable(folder, e.Message.TrimEnd('.'));
         }
     }
+
+    /// <summary>Whether <see cref="Prepare"/> would succeed, without doing anything.</summary>
+    public static void Check(DataFolder folder)
+    {
+        var path = folder.Path;
+        if (Directory.Exists(path) && HoldsOthersFiles(folder)) throw Unusable(folder, "others can reach it, and it holds files that are not Outlast's");
+        while (!Directory.Exists(path) && Path.GetDirectoryName(path) is { } above) path = above;
+        if (!LibC.MayWrite(path)) throw Unusable(folder, $"'{path}' cannot be written");
+    }
+
+    private static CommandException Unusable(DataFolder folder, string why) => new($"the data folder '{folder.Path}' cannot be used: {why}. Set OUTLAST_DATA to use another", ExitCodes.Refused);
+
+    private static bool IsOpenToOthers(DataFolder folder) => (File.GetUnixFileMode(folder.Path) & ~OwnerOnly) != 0;
+
+    private static bool HoldsOthersFiles(DataFolder folder) =>
+        IsOpenToOthers(folder) && !File.Exists(folder.HostLock) && Directory.EnumerateFileSystemEntries(folder.Path).Any(e => Path.GetFileName(e) != "outlast.json");
 
     private static void Make(string path) => Directory.CreateDirectory(path, OwnerOnly);
 
     /// <summary>Takes the others' rights to a folder away, where it is ours to decide: a folder that holds somebody's other files stays as it is.</summary>
     private static void Close(DataFolder folder)
     {
-        if ((File.GetUnixFileMode(folder.Path) & ~OwnerOnly) == 0) return;
-        if (!File.Exists(folder.HostLock) && Directory.EnumerateFileSystemEntries(folder.Path).Any(e => Path.GetFileName(e) != "outlast.json"))
-            throw new IOException("others can reach it, and it holds files that are not Outlast's");
+        if (!IsOpenToOthers(folder)) return;
+        if (HoldsOthersFiles(folder)) throw new IOException("others can reach it, and it holds files that are not Outlast's");
         File.SetUnixFileMode(folder.Path, OwnerOnly);
     }
 }

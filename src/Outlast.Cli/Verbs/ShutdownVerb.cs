@@ -6,14 +6,33 @@ namespace Outlast.Cli.Verbs;
 
 internal static class ShutdownVerb
 {
+    private const string Leave = "leave", Drain = "drain", StopTasks = "stop-tasks";
+    private const int MostNamed = 20;
+
     public static Command Create(CommandContext context)
     {
         var (command, json) = Verb.Make("shutdown", "Ask the host to go, and wait until it is gone. Processes go on; the next verb starts a host that takes them over", "What goes on and what waits");
-        command.SetAction((parsed, cancel) => RunAsync(context, parsed.GetValue(json), cancel));
+        var drain = new Option<bool>("--drain") { Description = "First wait until what runs has ended, and start nothing more. Ctrl-C calls it off: the host stays and takes work again" };
+        var stopTasks = new Option<bool>("--stop-tasks") { Description = "First stop every open task, and wait until nothing of them is left" };
+        var limit = new Option<string?>("--drain-limit") { Description = "How long --drain waits; what has not ended then goes on without the host (default: the setting host.drainLimit)", HelpName = "60s|none" };
+        command.Options.Add(drain);
+        command.Options.Add(stopTasks);
+        command.Options.Add(limit);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(drain) && result.GetValue(stopTasks)) result.AddError("--drain and --stop-tasks exclude each other");
+            if (result.GetValue(limit) is not null && !result.GetValue(drain)) result.AddError("--drain-limit is for --drain only");
+        });
+        command.SetAction((parsed, cancel) => RunAsync(context, new()
+        {
+            Mode = parsed.GetValue(drain) ? Drain : parsed.GetValue(stopTasks) ? StopTasks : Leave,
+            DrainLimit = parsed.GetValue(limit),
+            Task = context.Caller.Task,
+        }, parsed.GetValue(json), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(CommandContext context, bool json, CancellationToken cancel)
+    private static async Task<int> RunAsync(CommandContext context, ShutdownRequestBody wish, bool json, CancellationToken cancel)
     {
         using var client = context.Door.OpenIfRunning();
         if (client is null)
@@ -22,18 +41,23 @@ internal static class ShutdownVerb
             return ExitCodes.Ok;
         }
         var holder = context.Door.Holder();
-        var left = await client.ShutdownAsync(cancel);
+        if (wish.Mode is not Leave) context.Terminal.Say($"{(wish.Mode is Drain ? "waiting for what runs to end" : "stopping every task")}; until then the host takes no new work. Ctrl-C calls it off");
+        var left = await client.ShutdownAsync(wish, cancel);
         await context.Door.AwaitGoneAsync(holder, cancel);
         if (json) Json.Write(context.Terminal, left, OutlastJson.Wire.ShutdownView);
         else context.Terminal.Line(Describe(left));
         return ExitCodes.Ok;
     }
 
-    private static string Describe(ShutdownView left) => (left.Running, left.Queued) switch
+    private static string Describe(ShutdownView left)
     {
-        (0, 0) => "the host is gone; no task was open",
-        (var running, 0) => $"the host is gone; {Words.Count(running, "task goes", "tasks go")} on without it, and the next host takes over",
-        (0, var queued) => $"the host is gone; {Words.Count(queued, "queued task waits", "queued tasks wait")} for the next host",
-        var (running, queued) => $"the host is gone; {Words.Count(running, "task goes", "tasks go")} on without it, {Words.Count(queued, "queued task waits", "queued tasks wait")} for the next host",
-    };
+        List<string> facts = [];
+        if (left.Stopped is > 0 and { } stopped) facts.Add(Words.Count(stopped, "task was stopped", "tasks were stopped"));
+        if (left.Running > 0) facts.Add(Words.Count(left.Running, "task goes", "tasks go") + " on without it" + Named(left.Left) + ", and the next host takes over");
+        if (left.Queued > 0) facts.Add(Words.Count(left.Queued, "queued task waits", "queued tasks wait") + " for the next host");
+        return "the host is gone; " + (facts.Count == 0 ? "no task was open" : string.Join("; ", facts));
+    }
+
+    private static string Named(IReadOnlyList<TaskNameView>? left) => left is not { Count: > 0 } ? ""
+        : $" ({string.Join(", ", left.Take(MostNamed).Select(t => Words.Invariant($"{t.Number} {ControlSequences.Escape(t.Name ?? "")}")))}{(left.Count > MostNamed ? ", …" : "")})";
 }

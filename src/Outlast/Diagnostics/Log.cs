@@ -49,4 +49,10 @@ internal static partial class Log
 
     [LoggerMessage(15, LogLevel.Critical, "An actor of the host has ended; the host does not do its work any more.")]
     public static partial void LoopFailed(this ILogger log, Exception exception);
+
+    [LoggerMessage(16, LogLevel.Information, "Host {Host} takes no new work: {Mode}, asked for by {Actor}; {Running} tasks run.")]
+    public static partial void HostDrains(this ILogger log, HostId host, DepartureMode mode, string actor, int running);
+
+    [LoggerMessage(17, LogLevel.Information, "Host {Host} takes work again: its going was called off.")]
+    public static partial void HostResumes(this ILogger log, HostId host);
 }

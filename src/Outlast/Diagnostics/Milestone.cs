@@ -25,6 +25,7 @@ internal static class Milestone
     public const string FilesRemoved = "files_removed";
     public const string ListenerDisposed = "listener_disposed";
     public const string StoreClosed = "store_closed";
+    public const string BeforeExecve = "before_execve";
 
     private static readonly DiagnosticListener Listener = new("Outlast");
 

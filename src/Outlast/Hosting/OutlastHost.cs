@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
 using System.Reflection;
-using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Outlast.Diagnostics;
+using Outlast.Lifecycle;
 using Outlast.Runners.Processes;
 using Outlast.Storage;
 using Outlast.Supervision;
@@ -13,7 +13,8 @@ namespace Outlast.Hosting;
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
     ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog,
-    Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, OutlastSettings settings, DataFolder folder, TimeProvider time, ILogger<OutlastHost> log)
+    Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
+    ILogger<OutlastHost> log, HostOrigin? origin = null)
     : IHostedService, IHostStatus
 {
     private static readonly TimeSpan FarewellBound = TimeSpan.FromSeconds(5);
@@ -27,7 +28,7 @@ internal sealed class OutlastHost(
     public (int Running, int Queued) Load => (dispatcher.Taken, dispatcher.Queued);
 
     public ImmutableArray<string> NotReady =>
-        _going ? ["the host is going away"] : _facts is null ? ["the host is starting"] : _loops.Any(l => l.IsFaulted) ? ["a part of the host has failed; its log says which: restart it"] : health.Failure is { } failure ? [failure] : [];
+        _going ? ["the host is going away"] : departure.IsUnderWay ? ["the host is draining: it takes no new work"] : _facts is null ? ["the host is starting"] : _loops.Any(l => l.IsFaulted) ? ["a part of the host has failed; its log says which: restart it"] : health.Failure is { } failure ? [failure] : [];
 
     public async Task StartAsync(CancellationToken cancel)
     {
@@ -40,7 +41,7 @@ internal sealed class OutlastHost(
         stopper.Open(_letGo.Token);
         _facts = new HostFacts(ProgramVersion, identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
             [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All);
-        await NoteAsync(TaskEventType.HostStarted);
+        await NoteAsync(TaskEventType.HostStarted, Arrival());
         var left = await rescuer.TakeStockAsync(_letGo.Token);
         log.HostOpened(identity.Id, folder.Path, left.Count + dispatcher.Queued, opening.Quarantined);
         dispatcher.Open(_letGo.Token);
@@ -55,6 +56,7 @@ internal sealed class OutlastHost(
     public async Task StopAsync(CancellationToken cancel)
     {
         if (_going) return;
+        if (!departure.IsUnderWay) await departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None);
         _going = true;
         desk.Close();
         dispatcher.Close();
@@ -63,7 +65,7 @@ internal sealed class OutlastHost(
         await Task.WhenAny(Task.WhenAll([.. _loops, attempts.WhenEmpty]), Task.Delay(FarewellBound, time, cancel));
         try
         {
-            await NoteAsync(TaskEventType.HostStopped);
+            await NoteAsync(TaskEventType.HostStopped, EventData.None);
         }
         catch (StoreUnavailableException)
         {
@@ -73,10 +75,11 @@ internal sealed class OutlastHost(
 
     public Task<ImmutableArray<HostCheck>> ExamineAsync(CancellationToken cancel = default) => doctor.ExamineAsync(Facts, cancel);
 
-    private Task NoteAsync(TaskEventType what) =>
-        ledger.NoteHostAsync(new TaskEventDraft(what, time.GetUtcNow(), ImmutableSortedDictionary<string, JsonElement>.Empty
-            .Add("host", JsonSerializer.SerializeToElement(identity.Id.Value, HostJson.Default.String))
-            .Add("running", JsonSerializer.SerializeToElement(attempts.Count, HostJson.Default.Int32))), CancellationToken.None);
+    private EventData Arrival() => origin is null ? EventData.None
+        : EventData.None.With("after", origin.Former.Value).With("afterVersion", origin.FormerVersion).With("restartFailed", origin.Failure);
+
+    private Task NoteAsync(TaskEventType what, EventData more) =>
+        ledger.NoteHostAsync(more.With("host", identity.Id.Value).With("running", attempts.Count).As(what, time.GetUtcNow()), CancellationToken.None);
 
     private void LogEnd(TaskRecord record) => log.TaskEnded(record.Number, record.Id, record.State, record.End!.Cause, record.End.Reason);
 
@@ -85,7 +88,3 @@ internal sealed class OutlastHost(
     private static string ProgramVersion =>
         (Assembly.GetEntryAssembly() ?? typeof(OutlastHost).Assembly).GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";
 }
-
-[System.Text.Json.Serialization.JsonSerializable(typeof(string))]
-[System.Text.Json.Serialization.JsonSerializable(typeof(int))]
-internal sealed partial class HostJson : System.Text.Json.Serialization.JsonSerializerContext;

@@ -35,6 +35,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Pruner>();
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();
+        services.AddSingleton<Departure>();
+        services.AddSingleton<IHostDeparture>(s => s.GetRequiredService<Departure>());
         services.AddSingleton<TaskDesk>();
         services.AddSingleton<ITaskClient>(s => s.GetRequiredService<TaskDesk>());
         services.AddSingleton<OutlastHost>();

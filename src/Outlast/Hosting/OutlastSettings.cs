@@ -34,6 +34,7 @@ public sealed class OutlastSettings
             Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
         };
         HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30));
+        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60));
 
         values.MustBeLess("process.idleWarning", Defaults.ProcessIdleWarning, "process.idleTimeout", Defaults.ProcessIdleTimeout);
         values.MustBeLess("process.idleTimeout", Defaults.ProcessIdleTimeout, "process.timeout", Defaults.ProcessTimeout);
@@ -53,6 +54,9 @@ public sealed class OutlastSettings
     /// <summary>After how long without open task and client a host that a verb started ends itself. None: never.</summary>
     /// <value>30 minutes.</value>
     public TimeSpan? HostIdleTimeout { get; }
+    /// <summary>How long a host that drains waits for what runs. None: for ever.</summary>
+    /// <value>60 seconds.</value>
+    public TimeSpan? HostDrainLimit { get; }
     /// <summary>Every setting in force.</summary>
     public ImmutableArray<SettingValue> All { get; }
 

@@ -52,8 +52,14 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
     /// <summary>Claims nothing more.</summary>
     public void Close()
     {
-        health.Recovered -= Pump;
         lock (_lock) _open = false;
+    }
+
+    /// <summary>Claims again.</summary>
+    public void Reopen()
+    {
+        lock (_lock) _open = true;
+        Pump();
     }
 
     /// <inheritdoc/>

@@ -16,6 +16,9 @@ internal sealed class TaskDesk(
     /// <summary>Takes no new work from now on.</summary>
     public void Close() => _closed = true;
 
+    /// <summary>Takes new work again.</summary>
+    public void Reopen() => _closed = false;
+
     public async Task<TaskSnapshot> SubmitAsync(TaskSubmission submission, CancellationToken cancel = default)
     {
         if (_closed) throw new DrainingException();

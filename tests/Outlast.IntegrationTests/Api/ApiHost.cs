@@ -50,6 +50,7 @@ internal sealed class ApiHost : IAsyncDisposable
         builder.Logging.AddProvider(log);
         builder.Services.AddSingleton<ITaskClient>(tasks);
         builder.Services.AddSingleton<IHostStatus>(tasks);
+        builder.Services.AddSingleton<IHostDeparture>(tasks);
         builder.Services.AddSingleton(new HostEnvironment(Environment));
         if (time is not null) builder.Services.AddSingleton(time);
         if (defaults is not null) builder.Services.AddSingleton(defaults);

@@ -27,7 +27,7 @@ public sealed class EventRouteTests
     [Fact]
     [Trait("Requirement", "S285-4")]
     public void The_words_of_events_are_the_contracts() => Assert.Equal(
-        "host.draining host.started host.stopped task.adopted task.annotated task.answered task.ended task.extended task.progress task.question task.removed task.requeued task.settled task.started "
+        "host.draining host.resumed host.started host.stopped task.adopted task.annotated task.answered task.ended task.extended task.progress task.question task.removed task.requeued task.settled task.started "
         + "task.stop_requested task.stopping_now task.submitted task.warning",
         string.Join(' ', Names.All<TaskEventType>().Order(StringComparer.Ordinal)));
 

@@ -7,7 +7,7 @@ using Outlast.TestKit;
 namespace Outlast.IntegrationTests.Api;
 
 /// <summary>A runtime of which a test decides everything: what there is, how it ends, and what fails.</summary>
-internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus
+internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, IHostDeparture
 {
     private readonly ConcurrentDictionary<TaskId, TaskSnapshot> _tasks = new();
     private readonly ConcurrentDictionary<TaskId, TaskCompletionSource> _ends = new();
@@ -19,10 +19,29 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus
     public Exception? Fault { get; set; }
     public List<TaskSubmission> Submissions { get; } = [];
     public List<StopCommand> Stops { get; } = [];
+    public List<DepartureOrder> Departures { get; } = [];
+    public int CalledOff { get; private set; }
+    /// <summary>Awaited before the host may go.</summary>
+    public Task ReadyToGo { get; set; } = Task.CompletedTask;
     public List<ExtendCommand> Extends { get; } = [];
     public List<TaskQuery> Queries { get; } = [];
     public Func<TaskId, TaskTree>? Tree { get; set; }
     public long? FirstKept { get; set; }
+
+    public async Task<HostRemainder> PrepareAsync(DepartureOrder order, CancellationToken cancel = default)
+    {
+        Departures.Add(order);
+        try
+        {
+            await ReadyToGo.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            CalledOff++;
+            throw;
+        }
+        return new([.. Enumerable.Range(0, Load.Running).Select(_ => Add())], Load.Queued, 0);
+    }
 
     public HostFacts Facts { get; set; } = new(
         "0.1.0", HostId.OfEpoch(3), "boot-1", 3, StoredTasks.Start, folder.Path, new StoreDescription("sqlite", "3.40.1 (system)", "full"), ["process"],

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Outlast.AspNetCore;
 using Outlast.Client;
 using Outlast.TestKit;
 using Xunit;
@@ -58,6 +60,96 @@ public sealed class HostRouteTests
         Assert.Equal((HttpStatusCode.Accepted, """{"running":3,"queued":1}"""), (response.StatusCode, await response.Content.ReadAsStringAsync()));
         await stopping.Task.Soon();
         Assert.Contains(host.Log.Lines, l => l.Contains("via cli", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{"mode":"leave"}""", DepartureMode.Leave)]
+    [InlineData("""{"mode":"stop-tasks"}""", DepartureMode.StopTasks)]
+    [InlineData("""{"mode":"drain","drainLimit":"5s"}""", DepartureMode.Drain)]
+    public async Task A_shutdown_says_what_becomes_of_the_tasks(string body, DepartureMode mode)
+    {
+        await using var host = await ApiHost.StartAsync();
+        using var response = await host.PostAsync("/v1/host/shutdown", body);
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        var order = Assert.Single(host.Tasks.Departures);
+        Assert.Equal((mode, mode is DepartureMode.Drain ? TimeSpan.FromSeconds(5) : null), (order.Mode, order.Limit));
+        var left = await response.JsonAsync();
+        Assert.Equal(mode is DepartureMode.Leave ? 2 : mode is DepartureMode.Drain ? 3 : 4, left.EnumerateObject().Count());
+    }
+
+    [Theory]
+    [InlineData("""{"mode":"now"}""", "mode")]
+    [InlineData("""{"mode":"leave","drainLimit":"5s"}""", "drainLimit")]
+    [InlineData("""{"mode":"drain","drainLimit":"soon"}""", "drainLimit")]
+    [InlineData("""{"task":"17"}""", "task")]
+    [InlineData("""{"wait":true}""", "wait")]
+    public async Task A_shutdown_that_cannot_be_is_refused_by_field_and_the_host_stays(string body, string field)
+    {
+        await using var host = await ApiHost.StartAsync();
+        using var response = await host.PostAsync("/v1/host/shutdown", body);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid);
+        Assert.Equal(field, Assert.Single(problem.GetProperty("errors").EnumerateObject()).Name);
+        Assert.Empty(host.Tasks.Departures);
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-38")]
+    public async Task A_caller_who_breaks_off_calls_the_drain_off()
+    {
+        await using var host = await ApiHost.StartAsync();
+        var never = new TaskCompletionSource();
+        host.Tasks.ReadyToGo = never.Task;
+        using var patience = new CancellationTokenSource();
+        var asked = host.Client.ShutdownAsync(new() { Mode = "drain" }, patience.Token);
+        await Eventually.TrueAsync(() => host.Tasks.Departures.Count == 1, "the host is asked");
+
+        await patience.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+        await Eventually.TrueAsync(() => host.Tasks.CalledOff == 1, "it is called off");
+        Assert.True((await host.Client.ReadyAsync()).Ready);
+    }
+
+    [Fact]
+    public async Task A_host_that_is_part_of_another_program_is_not_replaced()
+    {
+        await using var host = await ApiHost.StartAsync();
+        using var response = await host.PostAsync("/v1/host/restart", """{"program":["/usr/bin/outlast"]}""");
+        var problem = await response.ProblemAsync(HttpStatusCode.Conflict, ProblemTypes.RestartRefused);
+        Assert.Contains("part of another program", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Empty(host.Tasks.Departures);
+    }
+
+    [Theory]
+    [InlineData("""{"program":[]}""", "program")]
+    [InlineData("""{"program":["outlast"]}""", "program")]
+    [InlineData("""{"program":"/usr/bin/outlast"}""", "program")]
+    [InlineData("""{"task":"x"}""", "task")]
+    public async Task A_restart_that_cannot_be_is_refused_by_field(string body, string field)
+    {
+        await using var host = await ApiHost.StartAsync();
+        using var response = await host.PostAsync("/v1/host/restart", body);
+        var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid);
+        Assert.Equal(field, Assert.Single(problem.GetProperty("errors").EnumerateObject()).Name);
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-07")]
+    public async Task Who_connects_while_no_server_is_there_waits_for_the_next()
+    {
+        using var scratch = new ScratchFolder();
+        using var socket = OutlastServer.Listen(new UnixDomainSocketEndPoint(scratch.File("host.sock")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(scratch.File("host.sock")));
+        await using (var first = await ApiHost.StartAsync(options: Lent, scratch: scratch)) Assert.True((await first.Client.ReadyAsync()).Ready);
+
+        using var client = new OutlastHttpClient(HostAddress.OfSocket(scratch.File("host.sock")));
+        var asked = client.ReadyAsync();
+        Assert.NotSame(asked, await Task.WhenAny(asked, Task.Delay(100)));
+        await using var second = await ApiHost.StartAsync(options: Lent, scratch: scratch);
+
+        Assert.True((await asked.Soon()).Ready);
+
+        OutlastServerOptions Lent(OutlastServerOptions options) => new() { SocketPath = options.SocketPath, Listening = [socket] };
     }
 
     [Fact]

@@ -22,6 +22,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         _time = time;
         _options = options;
         _watcher = new ProcessWatcher(time);
+        if (options.TakesChildren) _watcher.TakeChildren();
         _launcher = new Launcher(options, _watcher);
         _settlement = new Settlement(_walker, _watcher, options, time);
         _examiner = new Examiner(_walker, options, time);
@@ -51,7 +52,11 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
     public async Task<AttemptFinding> ExamineAsync(AttemptContext attempt, CancellationToken letGo)
     {
         using var lease = _attempts.Enter(attempt);
-        return await _examiner.ExamineAsync(lease.Attempt, attempt, letGo).ConfigureAwait(false);
+        var finding = await _examiner.ExamineAsync(lease.Attempt, attempt, letGo).ConfigureAwait(false);
+        // Gone without a word, but not unseen: it was a child of this process.
+        return finding.Kind is FindingKind.Gone && attempt.Process is { } process && process.BootId == Machine.BootId && _watcher.HasTaken(process.Pid, process.StartTicks)
+            ? new(FindingKind.Ended, $"{finding.Evidence}; its exit status", finding.Process ?? process)
+            : finding;
     }
 
     /// <inheritdoc/>

@@ -29,6 +29,10 @@ public sealed class ProcessRunnerOptions
     /// <value>5 seconds.</value>
     public TimeSpan KillLimit { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whether every child that this process has now was left by a host before it in the same process: they are waited for as if they had been started here.</summary>
+    /// <value>No.</value>
+    public bool TakesChildren { get; init; }
+
     private static int ReadUmask()
     {
         var line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("Umask:", StringComparison.Ordinal));

@@ -20,6 +20,8 @@ internal sealed class WatchedProcess(int pid, long startTicks, bool isChild)
     public int Pid { get; } = pid;
     public long StartTicks { get; } = startTicks;
     public bool IsChild { get; } = isChild;
+    /// <summary>Whether it was a child before this watcher was there; how it ended is kept for whoever asks late.</summary>
+    public bool IsTaken { get; init; }
     public Task<ProcessExit> Exited => _exited.Task;
 
     public void Complete(ProcessExit exit) => _exited.TrySetResult(exit);
@@ -58,7 +60,7 @@ internal sealed class ProcessWatcher : IDisposable
 
     /// <summary>Waits for a child that was just started, and reaps it.</summary>
     /// <remarks>The child exists, so this must not fail: where the system has no descriptor left, the caller waits until it has.</remarks>
-    public WatchedProcess WatchChild(int pid)
+    public WatchedProcess WatchChild(int pid, bool isTaken = false)
     {
         // An unreaped child keeps its pid: what /proc says of it cannot be about another process.
         long? startTicks = null;
@@ -68,7 +70,7 @@ internal sealed class ProcessWatcher : IDisposable
             var pidFd = new Descriptor(LibC.OpenPidFd(pid));
             try
             {
-                if (!pidFd.IsInvalid && startTicks is { } known) return Add(new WatchedProcess(pid, known, isChild: true), pidFd);
+                if (!pidFd.IsInvalid && startTicks is { } known) return Add(new WatchedProcess(pid, known, isChild: true) { IsTaken = isTaken }, pidFd);
             }
             catch (SystemCallException)
             {
@@ -77,6 +79,21 @@ internal sealed class ProcessWatcher : IDisposable
             pidFd.Dispose();
             Thread.Sleep(RetryAfter);
         }
+    }
+
+    /// <summary>Waits for every child that this process has, dead or alive: whatever an earlier program in it has left.</summary>
+    public void TakeChildren()
+    {
+        foreach (var pid in ProcFile.ListPids())
+        {
+            if (ProcessStat.TryRead(pid) is { } stat && stat.Parent == Environment.ProcessId) WatchChild(pid, isTaken: true);
+        }
+    }
+
+    /// <summary>Whether that was such a child.</summary>
+    public bool HasTaken(int pid, long startTicks)
+    {
+        lock (_gate) return _byPid.TryGetValue(pid, out var watched) && watched.IsTaken && watched.StartTicks == startTicks;
     }
 
     /// <summary>Waits for any process; none if it is dead, or if another process has its pid by now.</summary>
@@ -195,7 +212,7 @@ internal sealed class ProcessWatcher : IDisposable
         {
             if (!_byKey.Remove(key, out var entry)) return;
             (process, pidFd) = entry;
-            if (_byPid.GetValueOrDefault(process.Pid) == process) _byPid.Remove(process.Pid);
+            if (!process.IsTaken && _byPid.GetValueOrDefault(process.Pid) == process) _byPid.Remove(process.Pid);
         }
         var exit = process.IsChild ? Reap(pidFd) : ProcessExit.Unseen;
         pidFd.Dispose();

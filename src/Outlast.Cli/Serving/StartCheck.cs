@@ -1,0 +1,41 @@
+using Outlast.Cli.Rendering;
+using Outlast.Hosting;
+using Outlast.Runners.Processes;
+using Outlast.Sqlite;
+
+namespace Outlast.Cli.Serving;
+
+/// <summary>Everything that a start would look at, without touching a host that serves: so its successor is known to be fit before it goes.</summary>
+internal static class StartCheck
+{
+    /// <summary>How the one line begins that says so; the version follows.</summary>
+    public const string Fine = "ok ";
+    private const string Shell = "/bin/sh";
+
+    public static int Run(CommandContext context)
+    {
+        var folder = DataFolder.Of(context.Caller.Variable);
+        List<string> faults = [];
+        Look(() => HostProgram.ReadSettings(folder));
+        Look(() => OwnedFolder.Check(folder));
+        Look(() => new SqliteTaskStore(folder, new(), context.Time).Check());
+        Look(() => SocketPath.Choose(folder, Environment.GetEnvironmentVariable));
+        Look(() => new ProcessRunner(new() { Data = folder }, context.Time).Dispose());
+        if (!File.Exists(Shell)) faults.Add($"there is no {Shell}, which every command is started through");
+        if (faults.Count > 0) throw new CommandException(string.Join('\n', faults), ExitCodes.Refused);
+        context.Terminal.Line(Fine + ProgramVersion.Text);
+        return ExitCodes.Ok;
+
+        void Look(Action look)
+        {
+            try
+            {
+                look();
+            }
+            catch (Exception e)
+            {
+                faults.Add(e.Message);
+            }
+        }
+    }
+}
