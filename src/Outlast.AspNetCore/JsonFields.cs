@@ -163,7 +163,7 @@ internal sealed partial class JsonFields
         }
         if (Text(name) is not { } text) return false;
         if (text == "none") return true;
-        if (!TryParseSize(text, out var size))
+        if (!ByteSize.TryParse(text, out var size))
         {
             Fail(name, $"'{text}' is no size; write 65536, 64KiB, 10MiB or 1GiB");
             return false;
@@ -175,16 +175,6 @@ internal sealed partial class JsonFields
     public static string NoDuration(string text) => $"'{Shorten(text)}' is no duration; write 90s, 10m or PT10M";
 
     public static string Shorten(string text) => text.Length <= 60 ? text : text[..(char.IsHighSurrogate(text[59]) ? 59 : 60)] + "…";
-
-    private static bool TryParseSize(string text, [NotNullWhen(true)] out long size)
-    {
-        size = 0;
-        if (SizeText().Match(text) is not { Success: true } match || !long.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var count)) return false;
-        var shift = match.Groups[2].Value switch { "KiB" => 10, "MiB" => 20, "GiB" => 30, "TiB" => 40, _ => 0 };
-        if (count > long.MaxValue >> shift) return false;
-        size = count << shift;
-        return true;
-    }
 
     private JsonElement? Take(string name, JsonValueKind kind, string what)
     {
@@ -222,7 +212,4 @@ internal sealed partial class JsonFields
     }
 
     private string PathOf(string name) => _path.Length == 0 ? name : name.Length == 0 ? _path : $"{_path}.{Shorten(name)}";
-
-    [GeneratedRegex("^([0-9]{1,18})(|B|KiB|MiB|GiB|TiB)$", RegexOptions.CultureInvariant)]
-    private static partial Regex SizeText();
 }

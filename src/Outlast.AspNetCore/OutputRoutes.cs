@@ -30,6 +30,8 @@ internal sealed class OutputRoutes(Api api)
         using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), stream, api.Time, context.RequestAborted).ConfigureAwait(false);
         var extent = output.Measure();
         var start = tail is { } bytes ? Math.Max(0, extent.There - bytes) : tailLines is { } lines ? output.Log.FindLastLines(lines, extent.There) : offset;
+        // What was found last may have been removed meanwhile.
+        if (start > extent.There && offset is null) extent = output.Measure();
         if (follow) await FollowAsync(context, output, StartOf(output, extent, start ?? 0)).ConfigureAwait(false);
         else if (start is null && limit is null && RangeOf(context.Request) is { } range) await SendRangeAsync(context, output, extent, range).ConfigureAwait(false);
         else await SendAsync(context, output, extent, start ?? 0, limit).ConfigureAwait(false);
@@ -77,6 +79,8 @@ internal sealed class OutputRoutes(Api api)
             context.Response.Headers.ContentRange = $"bytes */{extent.There}";
             throw OutOfRange(from, extent.There);
         }
+        from = extent.From(from);
+        to = Math.Min(Math.Max(from + 1, to), extent.Until(from));
         context.Response.StatusCode = StatusCodes.Status206PartialContent;
         context.Response.Headers.ContentRange = $"bytes {from}-{to - 1}/{extent.There}";
         await SendAsync(context, output, extent, from, to - from).ConfigureAwait(false);
@@ -89,7 +93,9 @@ internal sealed class OutputRoutes(Api api)
             context.Response.Headers.ContentRange = $"bytes */{extent.Size}";
             throw OutOfRange(start, extent.Size);
         }
-        var end = Math.Max(start, limit is { } most && most < extent.There - start ? start + most : extent.There);
+        start = extent.From(start);
+        var until = extent.Until(start);
+        var end = Math.Max(start, limit is { } most && most < until - start ? start + most : until);
         // What was printed and cannot be read any more is passed over, so that a reader who goes on comes to the end.
         var next = start < extent.There || limit == 0 ? end : extent.Size;
         Describe(context.Response, output, extent, start);
@@ -101,16 +107,25 @@ internal sealed class OutputRoutes(Api api)
         {
             var count = output.Log.Read(at, Room(stream, BlockSize, end - at));
             if (count == 0) throw new OutputUnreadableException(output.Log.Path, "it was cut while it was read");
+            var gone = output.Log.Dropped();
+            if (at < gone.To && at + count > gone.From)
+            {
+                // So many bytes were announced, and must not be made up: the reader asks again.
+                context.Abort();
+                throw new OperationCanceledException("The output was removed while it was sent.");
+            }
             stream.Body.Advance(count);
             at += count;
             await stream.FlushAsync().ConfigureAwait(false);
         }
     }
 
-    /// <summary>The bytes as they are. Ends when the task has ended, or when another attempt begins, whose output counts from 0.</summary>
+    /// <summary>The bytes as they are. Ends when the task has ended, before bytes that were removed, or when another attempt begins, whose output counts from 0.</summary>
     private async Task FollowAsync(HttpContext context, TaskOutput output, long start)
     {
-        Describe(context.Response, output, output.Measure(), start);
+        var extent = output.Measure();
+        start = extent.From(start);
+        Describe(context.Response, output, extent, start);
         context.Response.Headers["X-Accel-Buffering"] = "no";
         using var over = api.OverWith(context);
         var stream = api.Stream(context, over.Token);
@@ -126,6 +141,8 @@ internal sealed class OutputRoutes(Api api)
                 await stream.FlushAsync().ConfigureAwait(false);
                 continue;
             }
+            // A stream of bytes cannot say that some are gone: it ends before them, and whoever asks again from there is told where it goes on.
+            if (follower.Gap is not null) return;
             if (await output.HasMovedAsync(isOver, over.Token).ConfigureAwait(false)) return;
             if (output.IsMoving) continue;
             if (isOver) return;
@@ -177,6 +194,13 @@ internal sealed class OutputRoutes(Api api)
                 if (count > 0)
                 {
                     WriteWhole(follower.Offset, _held + count, everything: false);
+                    await stream.FlushAsync().ConfigureAwait(false);
+                    continue;
+                }
+                if (follower.Gap is { } gone)
+                {
+                    WriteWhole(gone.From, _held, everything: true);
+                    messages.Write("gap", gone.To, new GapData(gone.From, gone.To, "dropped"), OutlastJson.Wire.GapData);
                     await stream.FlushAsync().ConfigureAwait(false);
                     continue;
                 }

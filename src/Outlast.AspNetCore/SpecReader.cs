@@ -19,7 +19,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
-    private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(("stop", OutputPolicy.Stop));
+    private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(Enum.GetValues<OutputPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep));
     /// <summary>Every named signal whose default is death.</summary>
     private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
@@ -77,8 +77,8 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var stdin = ReadStdin(fields);
         var stderr = fields.Word("stderr", StderrModes) ?? StderrMode.Merge;
         var outputVia = fields.Word("outputVia", OutputRoutes) ?? OutputRoute.Pipe;
-        fields.Size("outputCap", out var cap);
-        var policy = fields.Word("outputPolicy", OutputPolicies, "keep-ends", "tail") ?? OutputPolicy.Stop;
+        var cap = fields.Size("outputCap", out var most) ? most : defaults.OutputCap;
+        var policy = fields.Word("outputPolicy", OutputPolicies) ?? defaults.OutputPolicy;
         var leftovers = fields.Word("leftovers", LeftoverPolicies, "stop", "wait") ?? LeftoverPolicy.Keep;
         var stopSignal = ReadStopSignal(fields);
         var umask = ReadUmask(fields);

@@ -40,8 +40,10 @@ internal sealed class TaskOutput : IDisposable
     /// <summary>What there is, and what there was: an ended task's record knows how much it printed, whatever became of the file.</summary>
     public OutputExtent Measure()
     {
+        // The range first: what is removed meanwhile lies before the size that is read after it.
+        var gone = Log.Dropped();
         var there = Log.Size();
-        return new(there, HasEnded ? Math.Max(there, Recorded(Record)) : there, _errorStream ? 0 : Record.Output.DroppedBytes);
+        return new(there, HasEnded ? Math.Max(there, Recorded(Record)) : there, gone);
     }
 
     /// <summary>How many bytes of this stream a record tells of.</summary>
@@ -84,8 +86,14 @@ internal sealed class TaskOutput : IDisposable
 /// <summary>How far an output reaches.</summary>
 /// <param name="There">The size of what can be read.</param>
 /// <param name="Size">The size of what was printed; larger only where the log of an ended task was damaged.</param>
-/// <param name="Removed">Removed by policy.</param>
-internal sealed record OutputExtent(long There, long Size, long Removed)
+/// <param name="Gone">What its cap has removed.</param>
+internal sealed record OutputExtent(long There, long Size, DroppedRange Gone)
 {
-    public long Dropped => Removed + Size - There;
+    public long Dropped => Gone.Length + Size - There;
+
+    /// <summary>The first offset from there on that is not gone.</summary>
+    public long From(long offset) => Gone.Contains(offset) ? Gone.To : offset;
+
+    /// <summary>How far one can read on from there.</summary>
+    public long Until(long offset) => offset < Gone.From && Gone.Length > 0 ? Gone.From : There;
 }

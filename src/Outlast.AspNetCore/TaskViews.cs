@@ -105,7 +105,7 @@ internal static class TaskViews
         Stdin = process.Stdin.Kind switch { StdinKind.None => StdinView.None, StdinKind.Fifo => StdinView.Fifo, StdinKind.Open => StdinView.Open, StdinKind.Text => StdinView.Of(process.Stdin.Text!) },
         Stderr = Names.Of(process.Stderr),
         OutputVia = Names.Of(process.OutputVia),
-        OutputCap = process.OutputCap,
+        OutputCap = process.OutputCap ?? 0,
         OutputPolicy = process.OutputCap is null ? null : Names.Of(process.OutputPolicy),
         Leftovers = Names.Of(process.Leftovers),
         StopSignal = process.StopSignal,

@@ -93,18 +93,24 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     /// <param name="offset">The first byte.</param>
     /// <param name="consume">Takes bytes; they are gone when it returns.</param>
     /// <param name="errorStream">The separate standard error instead.</param>
+    /// <param name="passOver">Told of bytes that are gone, removed by their cap or lost with a log that was cut, before those after them are handed on.</param>
     /// <param name="cancel">Ends the call.</param>
     /// <returns>The offset after the last byte.</returns>
     public async Task<long> FollowOutputAsync(
-        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream = false, CancellationToken cancel = default)
+        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream = false, Action<OutputFrame.Gap>? passOver = null, CancellationToken cancel = default)
     {
+        var before = -1L;
         while (true)
         {
-            (offset, var attempt) = await FollowAttemptAsync(id, offset, consume, errorStream, cancel).ConfigureAwait(false);
+            (offset, var attempt) = await FollowAttemptAsync(id, offset, consume, errorStream, passOver, cancel).ConfigureAwait(false);
             var task = await GetAsync(id, cancel: cancel).ConfigureAwait(false);
+            // A stream also ends where output was removed before it was sent; asked again from there, the host says where it goes on.
+            var advanced = offset > before;
+            before = offset;
+            if (task.Attempt == attempt && advanced && task.Output.DroppedBytes > 0) continue;
             if (task.HasEnded && task.Attempt <= attempt) return offset;
             // Another attempt prints, from 0.
-            offset = 0;
+            before = offset = 0;
         }
     }
 
@@ -197,7 +203,7 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
 
     /// <summary>Hands on one attempt's output to its end, over as many connections as that takes.</summary>
     private async Task<(long Offset, long Attempt)> FollowAttemptAsync(
-        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream, CancellationToken cancel)
+        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream, Action<OutputFrame.Gap>? passOver, CancellationToken cancel)
     {
         var buffer = new byte[256 * 1024];
         long? attempt = null;
@@ -208,7 +214,9 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
                 () => Get($"{OutputRoute(id, errorStream)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
             var here = Math.Max(1, Number(response.Headers, "Outlast-Attempt"));
             if (here != (attempt ??= here)) return (offset, attempt.Value);
-            offset = Number(response.Headers, "Outlast-Offset");
+            var from = Number(response.Headers, "Outlast-Offset");
+            if (from > offset) passOver?.Invoke(new(offset, from, "dropped"));
+            offset = from;
             var body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
             await using var bodyDisposal = body.ConfigureAwait(false);
             while (true)

@@ -50,9 +50,9 @@ public sealed record ProcessRequest
     public string? Stderr { get; init; }
     /// <summary><c>pipe</c> (the default) or <c>file</c>.</summary>
     public string? OutputVia { get; init; }
-    /// <summary>The most bytes of output: <c>10MiB</c>, <c>1GiB</c>, a number of bytes as text, or <c>none</c>.</summary>
+    /// <summary>The most bytes of output: <c>10MiB</c>, <c>1GiB</c>, a number of bytes as text, or <c>none</c>; absent: the host's default.</summary>
     public string? OutputCap { get; init; }
-    /// <summary><c>stop</c>.</summary>
+    /// <summary><c>keep-ends</c> (the first and last half of the cap stay), <c>tail</c> (the last half stays) or <c>stop</c> (the task ends); absent: the host's default.</summary>
     public string? OutputPolicy { get; init; }
     /// <summary><c>keep</c>.</summary>
     public string? Leftovers { get; init; }

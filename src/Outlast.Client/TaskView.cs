@@ -110,9 +110,9 @@ public sealed record ProcessSpecView
     public string? Stderr { get; init; }
     /// <summary><c>pipe</c> or <c>file</c>.</summary>
     public string? OutputVia { get; init; }
-    /// <summary>The most bytes of output; absent: no cap.</summary>
+    /// <summary>The most bytes of output; 0: no cap.</summary>
     public long? OutputCap { get; init; }
-    /// <summary>What happens at the cap: <c>stop</c>.</summary>
+    /// <summary>What happens at the cap: <c>keep-ends</c>, <c>tail</c> or <c>stop</c>; absent: there is none.</summary>
     public string? OutputPolicy { get; init; }
     /// <summary><c>keep</c>.</summary>
     public string? Leftovers { get; init; }

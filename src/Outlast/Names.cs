@@ -30,6 +30,7 @@ public static class Names
     private static string Write<T>(T value) where T : struct, Enum
     {
         var name = SnakeCase(value.ToString());
+        if (typeof(T) == typeof(OutputPolicy)) return name.Replace('_', '-');
         if (typeof(T) != typeof(TaskEventType)) return name;
         return name.StartsWith("host_", StringComparison.Ordinal) ? "host." + name["host_".Length..] : "task." + name;
     }

@@ -16,6 +16,24 @@ public sealed class TaskDefaults
     /// <value>10 seconds.</value>
     public TimeSpan ProcessStopGrace { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>The most bytes of a process's output. None: no cap.</summary>
+    /// <value>1 GiB.</value>
+    public long? OutputCap { get; init; } = 1L << 30;
+    /// <summary>What happens at the cap.</summary>
+    /// <value>The first and the last half stay.</value>
+    public OutputPolicy OutputPolicy { get; init; } = OutputPolicy.KeepEnds;
+
+    /// <summary>The same without a cap: for a machine that cannot keep one.</summary>
+    internal TaskDefaults WithoutCap() => new()
+    {
+        ProcessTimeout = ProcessTimeout,
+        ProcessIdleTimeout = ProcessIdleTimeout,
+        ProcessIdleWarning = ProcessIdleWarning,
+        ProcessStopGrace = ProcessStopGrace,
+        OutputCap = null,
+        OutputPolicy = OutputPolicy.Stop,
+    };
+
     /// <summary>The warning in force: the one that was set, or the default moved to half the limit when the limit is shorter.</summary>
     public static TimeSpan? MoveWarning(TimeSpan? warning, bool warningWasSet, TimeSpan? limit) =>
         warning is { } w && limit is { } l && w >= l && !warningWasSet ? l / 2 : warning;

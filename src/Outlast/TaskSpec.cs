@@ -90,7 +90,7 @@ public sealed record ProcessSpec
     public StderrMode Stderr { get; init; }
     /// <summary>Who writes the log.</summary>
     public OutputRoute OutputVia { get; init; }
-    /// <summary>The most bytes of output. None: no cap.</summary>
+    /// <summary>The most bytes of output: of both logs together for <see cref="OutputPolicy.Stop"/>, else of each. None: no cap.</summary>
     public long? OutputCap { get; init; }
     /// <summary>What happens at the cap.</summary>
     public OutputPolicy OutputPolicy { get; init; }
@@ -151,8 +151,13 @@ public enum OutputRoute
 /// <summary>What happens when output reaches its cap.</summary>
 public enum OutputPolicy
 {
-    /// <summary>The task ends as <see cref="EndCause.OutputLimit"/>.</summary>
+    /// <summary>The task ends as <see cref="EndCause.OutputLimit"/>. While no host lives, what lies between its beginning and its last part goes from twice the cap on.</summary>
     Stop,
+    /// <summary>The first and the last half of the cap stay; what lies between goes. Offsets do not move.</summary>
+    [System.Text.Json.Serialization.JsonStringEnumMemberName("keep-ends")]
+    KeepEnds,
+    /// <summary>At least the last half of the cap stays; what came before goes. Offsets do not move.</summary>
+    Tail,
 }
 
 /// <summary>What becomes of processes that outlive their command.</summary>

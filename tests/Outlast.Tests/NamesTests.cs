@@ -11,6 +11,7 @@ public sealed class NamesTests
     [InlineData(EndCause.HostLost, "host_lost")]
     [InlineData(EndCause.StartDeadline, "start_deadline")]
     [InlineData(TaskKind.Process, "process")]
+    [InlineData(OutputPolicy.KeepEnds, "keep-ends")]
     [InlineData(ActorType.Rule, "rule")]
     [InlineData(TaskEventType.StopRequested, "task.stop_requested")]
     [InlineData(TaskEventType.HostStarted, "host.started")]
@@ -43,7 +44,7 @@ public sealed class NamesTests
         static void Check<T>() where T : struct, Enum
         {
             Assert.Equal(Enum.GetValues<T>(), Names.All<T>().Select(Names.Parse<T>));
-            Assert.All(Names.All<T>(), name => Assert.Matches(@"^((task|host)\.)?[a-z]+(_[a-z]+)*$", name));
+            Assert.All(Names.All<T>(), name => Assert.Matches(@"^((task|host)\.)?[a-z]+([_-][a-z]+)*$", name));
         }
     }
 

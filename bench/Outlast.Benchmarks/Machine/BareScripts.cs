@@ -30,10 +30,10 @@ internal sealed class BareScripts(DataFolder folder)
                 keeper = Spawner.Start(new SpawnRequest
                 {
                     Program = "/bin/sh",
-                    Arguments = ["sh", "-c", KeeperScript.Text, "sh", files.Output],
+                    Arguments = ["sh", "-c", KeeperScript.Text, "sh", .. KeeperScript.Arguments(files.Output, _spec.Process!)],
                     Environment = ["PATH=/usr/bin:/bin", "LC_ALL=C"],
                     Folder = "/",
-                    Descriptors = [(read.Number, 0), (log.Number, 1), (lost.Number, KeeperScript.LockDescriptor)],
+                    Descriptors = [(read.Number, 0), (lost.Number, KeeperScript.LockDescriptor), (log.Number, KeeperScript.LogDescriptor)],
                 });
                 var environment = TaskEnvironment.Of(attempt, folder.Path);
                 wrapper = Spawner.Start(new SpawnRequest

@@ -82,7 +82,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         List<string> limits = [];
         if (task.Limits?.TimeoutMs is { } timeout) limits.Add($"{Words.Length(timeout)} in all");
         if (task.Limits?.IdleTimeoutMs is { } idle) limits.Add($"{Words.Length(idle)} of silence");
-        if (task.Spec.Process?.OutputCap is { } cap) limits.Add($"{Words.Bytes(cap)} of output");
+        if (task.Spec.Process is { OutputCap: > 0 and var cap } process) limits.Add($"{Words.Bytes(cap)} of output ({process.OutputPolicy})");
         if (limits.Count > 0) Field("limits", string.Join(", ", limits));
     }
 

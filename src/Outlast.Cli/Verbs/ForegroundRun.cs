@@ -55,7 +55,7 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
             context.Terminal.Write(bytes.Span);
             _lineOpen = bytes.Span[^1] != '\n';
             return ValueTask.CompletedTask;
-        }, errorStream, cancel);
+        }, errorStream, gap => context.Terminal.Say($"{Words.Bytes(gap.To - gap.From)} of output came faster than they could be shown, and are gone ({gap.Why})"), cancel);
 
     private void Tell(TaskView task)
     {

@@ -61,7 +61,11 @@ internal static class LogsVerb
             printer.Print(offset, bytes.Span);
             offset += bytes.Length;
             return ValueTask.CompletedTask;
-        }, printer.IsError, cancel);
+        }, printer.IsError, gap =>
+        {
+            printer.PassOver(gap);
+            offset = gap.To;
+        }, cancel);
     }
 
     /// <summary>Prints as much as there was when the reading began.</summary>
@@ -72,6 +76,7 @@ internal static class LogsVerb
         {
             var range = await client.ReadOutputAsync(id, offset, errorStream: printer.IsError, cancel: cancel);
             end ??= range.Size;
+            if (range.Offset > offset) printer.PassOver(new(offset, range.Offset, "dropped"));
             printer.Print(range.Offset, range.Bytes.Span);
             if (range.NextOffset <= offset || range.NextOffset >= end) return range.NextOffset;
             offset = range.NextOffset;

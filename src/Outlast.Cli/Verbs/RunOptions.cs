@@ -21,8 +21,8 @@ internal sealed class RunOptions
     private readonly Option<string?> _idleWarning = Text("--idle-warning", "Warn after so much silence", "D");
     private readonly Option<string?> _stopSignal = Text("--stop-signal", "The signal that asks it to stop; otherwise TERM", "SIG");
     private readonly Option<string?> _stopGrace = Text("--stop-grace", "How long a stop waits before it kills; otherwise 10s", "D");
-    private readonly Option<string?> _outputCap = Text("--output-cap", "The most that it may print, for example 10MiB", "SIZE");
-    private readonly Option<string?> _outputPolicy = Word("--output-policy", "What happens at the cap", "stop");
+    private readonly Option<string?> _outputCap = Text("--output-cap", "The most of its output that stays, for example 10MiB; otherwise 1GiB", "SIZE|none");
+    private readonly Option<string?> _outputPolicy = Word("--output-policy", "At the cap: the first and last half stay (keep-ends, default), the last half (tail), or it is stopped (stop)", "keep-ends", "tail", "stop");
     private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
     private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
 

@@ -7,7 +7,7 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, OutlastSettings settings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
     private const long LittleRoom = 1L << 30;
@@ -19,6 +19,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         await StoreAsync(facts, cancel),
         Library(facts),
         Disk(),
+        OutputCaps(),
         Folder(),
         await QuarantineAsync(cancel),
         await PlacesAsync(cancel),
@@ -63,6 +64,13 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         {
             return new("disk", CheckLevel.Warn, $"the free space cannot be read: {e.Message}", None);
         }
+    }
+
+    private HostCheck OutputCaps()
+    {
+        if (dropping.Obstacle is not { } obstacle) return Ok("output", "a log that outgrows its cap can be cut in its middle here");
+        var text = settings.Defaults is { OutputCap: not null, OutputPolicy: not OutputPolicy.Stop } ? "; tasks that say nothing have no cap" : "";
+        return new("output", CheckLevel.Warn, $"the policies keep-ends and tail are refused: {obstacle}{text}", None, "move the data folder to ext4, xfs, btrfs or tmpfs, or set output.policy to stop");
     }
 
     private HostCheck Folder()

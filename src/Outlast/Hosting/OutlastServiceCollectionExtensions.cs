@@ -17,7 +17,8 @@ public static class OutlastServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(folder);
         services.AddSingleton(settings);
-        services.AddSingleton(settings.Defaults);
+        services.AddSingleton(new OutputDropping(folder));
+        services.AddSingleton(s => s.GetRequiredService<OutputDropping>().Moderate(settings.Defaults));
         services.AddSingleton(settings.Dispatcher);
         services.AddSingleton(settings.Watchdog);
         services.AddSingleton(settings.Pruner);

@@ -19,6 +19,8 @@ public sealed class OutlastSettings
             ProcessTimeout = values.Limit("process.timeout", null),
             ProcessIdleTimeout = values.Limit("process.idleTimeout", null),
             ProcessIdleWarning = values.Limit("process.idleWarning", new TaskDefaults().ProcessIdleWarning),
+            OutputCap = values.Size("output.cap", new TaskDefaults().OutputCap),
+            OutputPolicy = values.Word("output.policy", new TaskDefaults().OutputPolicy),
             ProcessStopGrace = values.Time("process.stopGrace", new TaskDefaults().ProcessStopGrace, TimeSpan.Zero, TimeSpan.FromDays(1)),
         };
         Dispatcher = new DispatcherOptions
@@ -113,6 +115,11 @@ public sealed class OutlastSettings
 
         public int? CountOrNone(string key) => Read<int?>(key, null, n => n?.ToString(CultureInfo.InvariantCulture) ?? "none", text =>
             text == "none" ? (true, null) : (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000, nor none");
+
+        public long? Size(string key, long? @default) => Read(key, @default, bytes => bytes is { } b ? ByteSize.Format(b) : "none", text =>
+            text is "none" or "0" ? (true, (long?)null) : (ByteSize.TryParse(text, out var b), b), "is no size; write 65536, 64KiB, 10MiB, 1GiB or none");
+
+        public T Word<T>(string key, T @default) where T : struct, Enum => Read(key, @default, Names.Of, text => (Names.TryParse<T>(text, out var word), word), $"is not one of {string.Join(", ", Names.All<T>())}");
 
         public void MustBeLess(string shorter, TimeSpan? a, string longer, TimeSpan? b)
         {

@@ -1,6 +1,6 @@
 namespace Outlast.Output;
 
-/// <summary>Reads a log as it grows, until its task has ended and everything was read.</summary>
+/// <summary>Reads a log as it grows, until its task has ended and everything was read. Passes over what its cap has removed, and says so.</summary>
 /// <remarks>Not thread-safe. Looks only while somebody waits: each 10 ms at first, each 50 ms after a while of silence. Keeps nothing but its offset.</remarks>
 /// <param name="log">The log.</param>
 /// <param name="offset">Where to begin.</param>
@@ -17,7 +17,10 @@ public sealed class OutputFollower(OutputLog log, long offset, Task ended, TimeP
     /// <summary>The offset after what was read.</summary>
     public long Offset { get; private set; } = offset;
 
-    /// <summary>Reads what is there; 0: nothing. What leftovers of an ended task go on to print is not followed.</summary>
+    /// <summary>What the last <see cref="Read"/> passed over because it is gone; it gave no bytes then. None: nothing.</summary>
+    public DroppedRange? Gap { get; private set; }
+
+    /// <summary>Reads what is there; 0: nothing, or a <see cref="Gap"/>. What leftovers of an ended task go on to print is not followed.</summary>
     /// <param name="buffer">Takes the bytes.</param>
     /// <param name="isOver">Whether the task has ended and everything was read.</param>
     /// <exception cref="OutputUnreadableException">The log cannot be read.</exception>
@@ -27,7 +30,9 @@ public sealed class OutputFollower(OutputLog log, long offset, Task ended, TimeP
         if (_last is null && ended.IsCompletedSuccessfully) _last = log.Size();
         if (_last is { } last && last - Offset < buffer.Length) buffer = buffer[..(int)Math.Max(0, last - Offset)];
         var count = buffer.IsEmpty ? 0 : log.Read(Offset, buffer);
-        isOver = count == 0 && _last is not null;
+        Gap = null;
+        if (count > 0) count = PassOver(log.Dropped(), count);
+        isOver = count == 0 && Gap is null && _last is not null;
         Offset += count;
         if (count > 0) _pause = ShortestPause;
         return count;
@@ -46,5 +51,15 @@ public sealed class OutputFollower(OutputLog log, long offset, Task ended, TimeP
         cancel.ThrowIfCancellationRequested();
         if (ended.IsFaulted || ended.IsCanceled) await ended.ConfigureAwait(false);
         _pause = _pause * 2 > LongestPause ? LongestPause : _pause * 2;
+    }
+
+    /// <summary>How many of the bytes just read were there: a removal is told before it happens, so what is told only after the reading began may be a hole.</summary>
+    private int PassOver(DroppedRange gone, int count)
+    {
+        if (Offset + count <= gone.From || Offset >= gone.To) return count;
+        if (Offset < gone.From) return (int)(gone.From - Offset);
+        Gap = new(Offset, gone.To);
+        Offset = gone.To;
+        return 0;
     }
 }

@@ -6,7 +6,7 @@ namespace Outlast.Output;
 public sealed class OutputLog(string path) : IDisposable
 {
     private const int ScanBlock = 64 * 1024;
-    private LogFile? _file;
+    private LogFile? _file, _dropped;
 
     /// <summary>The file.</summary>
     public string Path { get; } = path;
@@ -23,7 +23,11 @@ public sealed class OutputLog(string path) : IDisposable
     /// <exception cref="OutputUnreadableException">It cannot be read.</exception>
     public int Read(long offset, Span<byte> buffer) => Open()?.Read(Path, buffer, offset) ?? 0;
 
-    /// <summary>The offset at which the last <paramref name="lines"/> lines before <paramref name="size"/> begin; a last line without its newline counts.</summary>
+    /// <summary>What its cap has removed, now. Asked after a reading, it tells which of the bytes may be those of a hole.</summary>
+    /// <exception cref="OutputUnreadableException">That cannot be read.</exception>
+    public DroppedRange Dropped() => (_dropped ??= LogFile.Open(DroppedRange.FileOf(Path))) is { } file ? DroppedRange.Read(file, Path) : DroppedRange.None;
+
+    /// <summary>The offset at which the last <paramref name="lines"/> lines before <paramref name="size"/> begin, as far as they are there; a last line without its newline counts.</summary>
     /// <exception cref="OutputUnreadableException">It cannot be read.</exception>
     public long FindLastLines(long lines, long size)
     {
@@ -34,16 +38,22 @@ public sealed class OutputLog(string path) : IDisposable
         {
             var start = Math.Max(0, end - ScanBlock);
             var here = block.AsSpan(0, (int)(end - start));
-            var count = Read(start, here);
-            for (here = here[..count]; here.LastIndexOf((byte)'\n') is >= 0 and var newline; here = here[..newline])
-                if (--lines == 0) return start + newline + 1;
+            here = here[..Read(start, here)];
+            // Lines whose beginning is gone begin after the gap; nobody knows how many were in it.
+            var gone = Dropped().To;
+            if (gone >= end) return gone;
+            if (gone > start) here = here[(int)Math.Min(here.Length, gone - start)..];
+            var first = Math.Max(start, gone);
+            for (; here.LastIndexOf((byte)'\n') is >= 0 and var newline; here = here[..newline])
+                if (--lines == 0) return first + newline + 1;
+            if (first > start) return first;
             end = start;
         }
         return 0;
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file?.Dispose();
+    public void Dispose() => Close();
 
     private LogFile? Open()
     {
@@ -55,7 +65,8 @@ public sealed class OutputLog(string path) : IDisposable
     private void Close()
     {
         _file?.Dispose();
-        _file = null;
+        _dropped?.Dispose();
+        (_file, _dropped) = (null, null);
     }
 }
 

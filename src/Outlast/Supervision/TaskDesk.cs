@@ -7,7 +7,7 @@ namespace Outlast.Supervision;
 
 /// <summary>The one door of a host: what people, programs and routes ask of it.</summary>
 internal sealed class TaskDesk(
-    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, InputSender input, TimeProvider time) : ITaskClient
+    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, InputSender input, OutputDropping dropping, TimeProvider time) : ITaskClient
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -29,6 +29,7 @@ internal sealed class TaskDesk(
             if (known.BodyHash != submission.BodyHash) throw new IdempotencyMismatchException(key, known.Task);
             return Snap(await ledger.ReadAsync(known.Task, cancel)) with { Repeated = true };
         }
+        dropping.Check(submission.Spec);
         using var reservation = submission.Spec.RefuseWhenFull ? dispatcher.Reserve() : null;
         var (record, repeated) = await ledger.SubmitAsync(submission, cancel);
         if (reservation is not null && !repeated) dispatcher.Assign(reservation, record.Id);

@@ -98,7 +98,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         {
             var (limits, clock) = (attempt.Record.Limits, attempt.Clock);
             next ??= options.Poll - SinceLookAtAll;
-            if (attempt.Record.Spec.Process?.OutputCap is not null) Consider(CapPoll);
+            if (attempt.Record.Spec.Process is { OutputCap: not null, OutputPolicy: OutputPolicy.Stop }) Consider(CapPoll);
             Consider(limits.Timeout - clock.Elapsed);
             if (!clock.DeadlineWarned) Consider(limits.Timeout * 0.9 - clock.Elapsed);
             Consider(limits.IdleTimeout - clock.Idle);
@@ -113,7 +113,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
     }
 
     private static bool HasOwnLimit(LiveAttempt attempt) =>
-        attempt.Record is { Limits: { Timeout: not null } or { IdleTimeout: not null } } or { Spec.Process.OutputCap: not null };
+        attempt.Record is { Limits: { Timeout: not null } or { IdleTimeout: not null } } or { Spec.Process: { OutputCap: not null, OutputPolicy: OutputPolicy.Stop } };
 
     private void Measure(IEnumerable<LiveAttempt> some)
     {
@@ -149,7 +149,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         var enforce = clock.Followed >= clock.EnforceAfter;
         // Waiting for own children is not silence.
         var waits = record.OpenChildren > 0;
-        if (record.Spec.Process?.OutputCap is { } cap && attempt.Runner.MeasureOutput(attempt.Context) is var output && output.Bytes + output.ErrorBytes >= cap)
+        if (record.Spec.Process is { OutputCap: { } cap, OutputPolicy: OutputPolicy.Stop } && attempt.Runner.MeasureOutput(attempt.Context) is var output && output.Bytes + output.ErrorBytes >= cap)
             return StopFor(attempt, EndCause.OutputLimit, "output_cap", $"it printed {output.Bytes + output.ErrorBytes} bytes; its cap is {cap} (--output-cap)",
                 ("outputBytes", output.Bytes + output.ErrorBytes), ("limitBytes", cap));
         if (enforce && limits.Timeout is { } timeout && elapsed >= timeout)

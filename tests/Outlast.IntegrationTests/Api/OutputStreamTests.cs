@@ -205,6 +205,36 @@ public sealed class OutputStreamTests
         Assert.Equal(printed, got.ToArray());
     }
 
+    [Theory]
+    [Trait("Requirement", "U-60")]
+    [InlineData(0)]
+    [InlineData(5)]
+    public async Task Who_follows_into_what_was_removed_is_told_and_goes_on_after_it(int from)
+    {
+        await using var host = await ApiHost.StartAsync();
+        var task = host.Tasks.Add();
+        host.Tasks.Print(task.Id, "012\u00e9"u8[..4]);
+        host.Tasks.Print(task.Id, "\0\0\0\089"u8);
+        await File.WriteAllTextAsync(host.Tasks.LogOf(task.Id) + ".dropped", "4 8 end\n");
+        host.Tasks.End(task.Id);
+        var ended = (await host.Tasks.GetAsync(task.Id)).Record;
+        host.Tasks.Set(new(ended with { Output = ended.Output with { DroppedBytes = 4 } }));
+
+        var (got, gaps) = (new StringBuilder(), new List<OutputFrame.Gap>());
+        var end = await host.Client.FollowOutputAsync(task.Id.ToString(), from, (bytes, _) =>
+        {
+            got.Append(Encoding.Latin1.GetString(bytes.Span));
+            return ValueTask.CompletedTask;
+        }, passOver: gaps.Add).Soon();
+        Assert.Equal((10L, from == 0 ? "012\u00c389" : "89"), (end, got.ToString()));
+        Assert.Equal([new OutputFrame.Gap(Math.Max(from, 4), 8, "dropped")], gaps);
+
+        var frames = await host.Client.StreamOutputAsync(task.Id.ToString(), from).ToListAsync();
+        Assert.Equal([new OutputFrame.Gap(Math.Max(from, 4), 8, "dropped")], frames.OfType<OutputFrame.Gap>());
+        Assert.Equal(from == 0 ? [(0L, "012"), (3L, "\u00c3"), (8L, "89")] : [(8L, "89")], frames.OfType<OutputFrame.Chunk>().Select(c => (c.Offset, Encoding.Latin1.GetString(c.Bytes.Span))));
+        Assert.IsType<OutputFrame.End>(frames[^1]);
+    }
+
     [Fact]
     public async Task A_further_attempt_counts_from_0_and_the_messages_say_so()
     {

@@ -45,6 +45,41 @@ public sealed class OutputTests
     }
 
     [Theory]
+    [Trait("Requirement", "U-60")]
+    [InlineData("", "0123", 0, 4)]
+    [InlineData("?offset=4", "89", 8, 10)]
+    [InlineData("?offset=5&limit=1", "8", 8, 9)]
+    [InlineData("?offset=2&limit=9", "23", 2, 4)]
+    [InlineData("?offset=8", "89", 8, 10)]
+    [InlineData("?offset=10", "", 10, 10)]
+    [InlineData("?tail=5", "89", 8, 10)]
+    [InlineData("?tailLines=3", "89", 8, 10)]
+    public async Task A_range_begins_after_what_was_removed_or_ends_before_it(string query, string expected, long offset, long next)
+    {
+        await using var host = await ApiHost.StartAsync();
+        var task = host.Tasks.Add();
+        host.Tasks.Print(task.Id, "0123\0\0\0\089"u8);
+        await File.WriteAllTextAsync(host.Tasks.LogOf(task.Id) + ".dropped", "4 8 end\n");
+        using var response = await host.GetAsync($"/v1/tasks/{task.Id}/output{query}");
+        Assert.Equal((HttpStatusCode.OK, expected), (response.StatusCode, await response.Content.ReadAsStringAsync()));
+        Assert.Equal((offset.ToString(), next.ToString(), "10", "4", "false"), Headers(response));
+    }
+
+    [Theory]
+    [InlineData("bytes=2-9", "23", "bytes 2-3/10")]
+    [InlineData("bytes=5-8", "8", "bytes 8-8/10")]
+    [InlineData("bytes=4-5", "8", "bytes 8-8/10")]
+    public async Task The_Range_header_names_what_is_served_around_what_was_removed(string range, string expected, string contentRange)
+    {
+        await using var host = await ApiHost.StartAsync();
+        var task = host.Tasks.Add();
+        host.Tasks.Print(task.Id, "0123\0\0\0\089"u8);
+        await File.WriteAllTextAsync(host.Tasks.LogOf(task.Id) + ".dropped", "4 8 end\n");
+        using var response = await host.GetAsync($"/v1/tasks/{task.Id}/output", ("Range", range));
+        Assert.Equal((HttpStatusCode.PartialContent, expected, contentRange), (response.StatusCode, await response.Content.ReadAsStringAsync(), response.Content.Headers.ContentRange!.ToString()));
+    }
+
+    [Theory]
     [InlineData("bytes=2-4", "234", "bytes 2-4/10")]
     [InlineData("bytes=8-", "89", "bytes 8-9/10")]
     [InlineData("bytes=-3", "789", "bytes 7-9/10")]

@@ -61,7 +61,8 @@ public sealed class SubmitTests
         Assert.Equal((TimeSpan.FromHours(1), TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(4)), (spec.Timeout, spec.IdleTimeout, spec.IdleWarning, spec.StopGrace));
         Assert.Equal(["/bin/sh", "-c", "echo $HOME"], spec.Process!.Argv.ToArray());
         Assert.Equal(("sh", "/", StdinSource.None, StderrMode.Merge, OutputRoute.Pipe), (spec.Name, spec.Process.Cwd, spec.Process.Stdin, spec.Process.Stderr, spec.Process.OutputVia));
-        Assert.Equal(("TERM", null, null, (long?)null), (spec.Process.StopSignal, (int?)spec.Process.Umask, (long?)spec.Process.OpenFiles, spec.Process.OutputCap));
+        Assert.Equal(("TERM", null, null), (spec.Process.StopSignal, (int?)spec.Process.Umask, (long?)spec.Process.OpenFiles));
+        Assert.Equal((1L << 30, OutputPolicy.KeepEnds), (spec.Process.OutputCap, spec.Process.OutputPolicy));
         Assert.Equal(ApiHost.Environment, spec.Process.Environment);
     }
 
@@ -112,8 +113,7 @@ public sealed class SubmitTests
         { """{"process": {"argv": ["a"], "stdin": 7}}""", "process.stdin", "text" },
         { """{"process": {"argv": ["a"], "stderr": "both"}}""", "process.stderr", "merge, separate" },
         { """{"process": {"argv": ["a"], "outputVia": "tty"}}""", "process.outputVia", "tty" },
-        { """{"process": {"argv": ["a"], "outputPolicy": "keep-ends"}}""", "process.outputPolicy", "not supported yet" },
-        { """{"process": {"argv": ["a"], "outputPolicy": "tail"}}""", "process.outputPolicy", "not supported yet" },
+        { """{"process": {"argv": ["a"], "outputPolicy": "keep_ends"}}""", "process.outputPolicy", "not one of" },
         { """{"process": {"argv": ["a"], "leftovers": "stop"}}""", "process.leftovers", "not supported yet" },
         { """{"process": {"argv": ["a"], "outputCap": "10 apples"}}""", "process.outputCap", "no size" },
         { """{"process": {"argv": ["a"], "outputCap": "99999999999TiB"}}""", "process.outputCap", "no size" },
@@ -237,12 +237,16 @@ public sealed class SubmitTests
         Assert.True((await response.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid)).GetProperty("errors").TryGetProperty("Idempotency-Key", out _));
     }
 
-    [Fact]
-    public async Task A_spec_as_it_is_read_can_be_posted_again()
+    [Theory]
+    [InlineData("4096", "stop")]
+    [InlineData("4096", "tail")]
+    [InlineData("4096", "keep-ends")]
+    [InlineData("\"none\"", "tail")]
+    public async Task A_spec_as_it_is_read_can_be_posted_again(string cap, string policy)
     {
-        await using var host = await ApiHost.StartAsync();
-        using var first = await host.PostAsync("/v1/tasks", """
-            { "process": { "argv": ["make"], "cwd": "/w", "stdin": {"text": "é\u0000"}, "stderr": "separate", "outputVia": "file", "outputCap": 4096, "stopSignal": "USR1", "umask": "77", "openFiles": 64 },
+        await using var host = await ApiHost.StartAsync(defaults: new() { OutputCap = 1, OutputPolicy = OutputPolicy.Tail });
+        using var first = await host.PostAsync("/v1/tasks", $$"""
+            { "process": { "argv": ["make"], "cwd": "/w", "stdin": {"text": "é\u0000"}, "stderr": "separate", "outputVia": "file", "outputCap": {{cap}}, "outputPolicy": "{{policy}}", "stopSignal": "USR1", "umask": "77", "openFiles": 64 },
               "timeout": "10m", "idleTimeout": "5m", "stopGrace": "0", "repeatable": true, "whenFull": "refuse" }
             """);
         Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);

@@ -11,7 +11,7 @@ namespace Outlast.Tests.Cli;
 public sealed class ParsingTests
 {
     [Theory]
-    [InlineData("run --name a --session s --parent none --label k=v --label l=w --cwd /w --env A=1 --env B=2 --stdin none --stderr merge --output-via file --leftovers keep --timeout 1s --idle-timeout 1s --idle-warning 1s --stop-signal INT --stop-grace 1s --output-cap 1MiB --output-policy stop --refuse-when-full --idempotency-key k --repeatable -d --json -- x")]
+    [InlineData("run --name a --session s --parent none --label k=v --label l=w --cwd /w --env A=1 --env B=2 --stdin none --stderr merge --output-via file --leftovers keep --timeout 1s --idle-timeout 1s --idle-warning 1s --stop-signal INT --stop-grace 1s --output-cap 1MiB --output-policy keep-ends --refuse-when-full --idempotency-key k --repeatable -d --json -- x")]
     [InlineData("run --stdin - -- x")]
     [InlineData("run --stdin text --stderr separate --output-via pipe -- x -d --json --unknown")]
     [InlineData("ps -a --limit 3 --state running,stopping --state failed --kind process --session s --label k=v --json")]
@@ -41,8 +41,7 @@ public sealed class ParsingTests
     [InlineData("run --notify -- x")]
     [InlineData("run --leftovers wait -- x")]
     [InlineData("run --leftovers stop -- x")]
-    [InlineData("run --output-policy tail -- x")]
-    [InlineData("run --output-policy keep-ends -- x")]
+    [InlineData("run --output-policy keep_ends -- x")]
     [InlineData("run --unknown -- x")]
     [InlineData("run x")]
     [InlineData("shutdown --drain --stop-tasks")]

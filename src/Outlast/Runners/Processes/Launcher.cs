@@ -111,10 +111,10 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
                     keepers.Add(watcher.WatchChild(Spawner.Start(new SpawnRequest
                     {
                         Program = Shell,
-                        Arguments = ["sh", "-c", KeeperScript.Text, "sh", path],
+                        Arguments = ["sh", "-c", KeeperScript.Text, "sh", .. KeeperScript.Arguments(path, spec)],
                         Environment = [.. KeeperEnvironment, $"{TaskEnvironment.KeeperOf}={attempt.Task}"],
                         Folder = "/",
-                        Descriptors = [(read.Number, 0), (log.Number, 1), (lost.Number, KeeperScript.LockDescriptor)],
+                        Descriptors = [(read.Number, 0), (lost.Number, KeeperScript.LockDescriptor), (log.Number, KeeperScript.LogDescriptor)],
                     })));
                     return write;
                 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Outlast.Output;
 
 namespace Outlast.Runners.Processes;
 
@@ -18,12 +19,13 @@ internal sealed class OutputGauge(AttemptFolder folder)
         var (errorBytes, errorAt) = Look(folder.Error);
         changedAt = (bytes ?? 0) + (errorBytes ?? 0) == 0 ? null : errorAt is null || at > errorAt ? at : errorAt;
         var lost = (bytes is null ? 0 : AttemptFolder.ReadLost(folder.Output)) + (errorBytes is null ? 0 : AttemptFolder.ReadLost(folder.Error));
+        var dropped = Dropped(folder.Output, bytes) + Dropped(folder.Error, errorBytes);
         lock (_gate)
         {
             var now = (bytes ?? 0) + (errorBytes ?? 0);
             if (now < _seen) _cut += _seen - now;
             _seen = now;
-            return new OutputFacts(bytes ?? 0, errorBytes ?? 0, 0, lost + _cut);
+            return new OutputFacts(bytes ?? 0, errorBytes ?? 0, dropped, lost + _cut);
         }
     }
 
@@ -35,6 +37,8 @@ internal sealed class OutputGauge(AttemptFolder folder)
             if (Look(path).Bytes is null or 0) continue;
             using var log = Descriptor.TryOpen(path, LibC.WriteOnly, out _);
             if (log is not null && LibC.FdataSync(log.Number) != 0) throw SystemCallException.Last("fdatasync", path);
+            using var dropped = Descriptor.TryOpen(DroppedRange.FileOf(path), LibC.WriteOnly, out _);
+            if (dropped is not null && LibC.FdataSync(dropped.Number) != 0) throw SystemCallException.Last("fdatasync", path);
         }
     }
 
@@ -44,6 +48,9 @@ internal sealed class OutputGauge(AttemptFolder folder)
         using var lost = Descriptor.TryOpen(AttemptFolder.LostOf(log), LibC.ReadOnly, out _);
         return lost is null || LibC.Flock(lost.Number, LibC.LockShared | LibC.LockNonBlocking) == 0 || Marshal.GetLastPInvokeError() != LibC.EAGAIN;
     }
+
+    /// <summary>Of what is smaller than a page nothing can be gone: most logs are, and cost no look.</summary>
+    private static long Dropped(string log, long? bytes) => bytes > OutputCapRule.Page ? DroppedRange.Of(log).Length : 0;
 
     private static (long? Bytes, DateTimeOffset? At) Look(string path)
     {

@@ -49,27 +49,3 @@ internal static class WrapperScript
             """;
     }
 }
-
-/// <summary>The shell loop between a command and its log: it holds the pipe's reading end, so that a full disk or a killed <c>cat</c> makes the writer wait instead of dying.</summary>
-/// <remarks>
-/// Called as <c>sh -c SCRIPT sh LOG</c>, with 0: the pipe, 1: the log, opened for appending, 3: <c>LOG.lost</c>, locked. Ends when the last writer has gone; the lock is free then.
-/// A <c>cat</c> that does not end well has lost at most what one read of the pipe gave it: the pipe's capacity. That is added up in <c>LOG.lost</c>, in room taken beforehand. Before it reads on, there must be room again.
-/// </remarks>
-internal static class KeeperScript
-{
-    public const int LockDescriptor = 3;
-
-    /// <summary>What a pipe holds, and so the most that one failed <c>cat</c> can lose.</summary>
-    public const int LostAtOnce = 65536;
-
-    public static string Text { get; } =
-        $$"""
-        n=0
-        until /bin/cat; do
-          n=$((n+{{LostAtOnce}}))
-          echo "$n end" 1<>"$1.lost"
-          while [ -f "$1.lost" ] && ! /usr/bin/head -c 262144 /dev/zero >"$1.room"; do /bin/rm -f "$1.room"; /bin/sleep 1; done
-          /bin/rm -f "$1.room"
-        done
-        """;
-}

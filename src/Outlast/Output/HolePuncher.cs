@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+
+namespace Outlast.Output;
+
+/// <summary>Gives the room of a log's middle back to the file system, while everything behind it keeps its offset.</summary>
+internal static partial class HolePuncher
+{
+    // What the keeper uses for it.
+    private const string Program = "/usr/bin/fallocate";
+    private const int WriteOnly = 1, ReadWrite = 2, CloseOnExec = 0x80000, Create = 0x40, PunchHole = 2, KeepSize = 1;
+    private const int OwnerOnly = 0x180; // 0600
+    private const int NoEntry = 2;
+
+    /// <summary>Tries it on the file system of a folder.</summary>
+    /// <returns>Why it does not work there; none: it does.</returns>
+    public static string? FindObstacle(string folder)
+    {
+        if (!File.Exists(Program)) return $"{Program} is missing (package util-linux)";
+        var path = Path.Combine(folder, $".punch-{Environment.ProcessId}");
+        try
+        {
+            File.WriteAllBytes(path, new byte[2 * OutputCapRule.Page]);
+            return TryPunch(path, new(0, OutputCapRule.Page), out var errno) ? null : $"the file system of {folder} cannot: {Marshal.GetPInvokeErrorMessage(errno)}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+        finally
+        {
+            if (File.Exists(path)) File.Delete(path);
+        }
+    }
+
+    /// <summary>Takes out of a log what its cap does not leave. For a log that its command writes itself; one with a keeper is the keeper's.</summary>
+    /// <exception cref="OutputUnreadableException">It could not be done.</exception>
+    public static void Enforce(string log, OutputCapRule rule)
+    {
+        if (new FileInfo(log) is not { Exists: true, Length: var size } || size <= rule.Limit) return;
+        var gone = DroppedRange.Of(log);
+        var next = rule.Next(size, gone);
+        if (next == gone) return;
+        // The range is told first, so that nobody takes the hole for output.
+        Tell(log, next);
+        if (!TryPunch(log, gone.Length > 0 ? new(gone.To, next.To) : next, out var errno) && errno != NoEntry) throw new OutputUnreadableException(log, Marshal.GetPInvokeErrorMessage(errno));
+    }
+
+    private static unsafe void Tell(string log, DroppedRange range)
+    {
+        var file = OpenFile(DroppedRange.FileOf(log), ReadWrite | Create | CloseOnExec, OwnerOnly);
+        if (file < 0) throw Failed(log);
+        var bytes = range.ToBytes();
+        nint written;
+        fixed (byte* start = bytes) written = WriteAt(file, start, (nuint)bytes.Length, 0);
+        var failure = written == bytes.Length ? null : Failed(log);
+        _ = Close(file);
+        if (failure is not null) throw failure;
+    }
+
+    private static bool TryPunch(string path, DroppedRange range, out int errno)
+    {
+        errno = 0;
+        var file = OpenFile(path, WriteOnly | CloseOnExec, 0);
+        var done = file >= 0 && Allocate(file, PunchHole | KeepSize, range.From, range.Length) == 0;
+        if (!done) errno = Marshal.GetLastPInvokeError();
+        if (file >= 0) _ = Close(file);
+        return done;
+    }
+
+    private static OutputUnreadableException Failed(string log) => new(log, Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenFile(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int Allocate(int file, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static unsafe partial nint WriteAt(int file, byte* bytes, nuint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int file);
+}
