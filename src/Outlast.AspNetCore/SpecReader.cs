@@ -20,7 +20,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
     private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(Enum.GetValues<OutputPolicy>().Select(p => (Names.Of(p), p)));
-    private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep));
+    private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep), ("stop", LeftoverPolicy.Stop), ("wait", LeftoverPolicy.Wait));
     /// <summary>Every named signal whose default is death.</summary>
     private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
         ["HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR", "SYS"],
@@ -79,7 +79,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var outputVia = fields.Word("outputVia", OutputRoutes) ?? OutputRoute.Pipe;
         var cap = fields.Size("outputCap", out var most) ? most : defaults.OutputCap;
         var policy = fields.Word("outputPolicy", OutputPolicies) ?? defaults.OutputPolicy;
-        var leftovers = fields.Word("leftovers", LeftoverPolicies, "stop", "wait") ?? LeftoverPolicy.Keep;
+        var leftovers = fields.Word("leftovers", LeftoverPolicies) ?? LeftoverPolicy.Keep;
         var stopSignal = ReadStopSignal(fields);
         var umask = ReadUmask(fields);
         var openFiles = fields.Whole("openFiles", 3, int.MaxValue);

@@ -77,9 +77,16 @@ internal sealed class TaskRoutes(Api api)
         var (errors, fields) = await ReadBodyAsync(context).ConfigureAwait(false);
         var reason = fields.Text("reason", longest: 4000);
         var now = fields.Flag("now") ?? false;
-        fields.FailOnRest(new HashSet<string> { "leftovers" });
+        var leftovers = fields.Flag("leftovers") ?? false;
+        fields.FailOnRest(new HashSet<string>());
         errors.ThrowIfAny("The stop cannot be accepted");
         var command = new StopCommand(EndCause.User, Caller.Of(context), string.IsNullOrWhiteSpace(reason) ? null : reason, now);
+        if (leftovers)
+        {
+            var left = await api.Tasks.StopLeftoversAsync(id, command, CancellationToken.None).ConfigureAwait(false);
+            await Api.AnswerAsync(context, StatusCodes.Status200OK, TaskViews.Of(left), OutlastJson.Wire.LeftoversView).ConfigureAwait(false);
+            return;
+        }
         await AnswerAsync(context, StatusCodes.Status202Accepted, await api.Tasks.StopAsync(id, command, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
     }
 

@@ -26,7 +26,7 @@ internal static class TaskViews
             Spec = Of(record.Spec),
             Limits = Of(record.Limits),
             Queue = snapshot.Queue is { } queue ? new(queue.Position, queue.WaitsFor) : null,
-            Process = record.Process is { } p ? new(p.Pid, p.CommandPid, p.BootId, p.StartTicks) : null,
+            Process = snapshot.Process is { } p ? new(p.Pid, p.CommandPid, p.BootId, p.StartTicks) : null,
             Adoptions = record.Adoptions,
             IdleMs = Milliseconds(snapshot.Idle),
             Stop = record.Stop is { } stop ? Of(stop) : null,
@@ -43,6 +43,8 @@ internal static class TaskViews
     }
 
     public static TaskTreeView Of(TaskTree tree) => new(Of(tree.Task), [.. tree.Children.Select(Of)]);
+
+    public static LeftoversView Of(LeftoverSnapshot left) => new(Of(left.Task), [.. left.Ended.Select(Of)], [.. left.Survivors.Select(Of)]);
 
     public static EventView Of(TaskEvent happened) => new()
     {

@@ -62,6 +62,10 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<TaskView> StopAsync(string id, StopRequestBody? request = null, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/stop", request ?? new(), OutlastJson.Wire.StopRequestBody), OutlastJson.Wire.TaskView, repeatable: true, cancel);
 
+    /// <summary>Ends processes that an ended task has left behind. Returns when it was looked whether they are gone.</summary>
+    public Task<LeftoversView> StopLeftoversAsync(string id, string? reason = null, bool? now = null, CancellationToken cancel = default) =>
+        AskAsync(() => Post($"{Route(id)}/stop", new(reason, now, Leftovers: true), OutlastJson.Wire.StopRequestBody), OutlastJson.Wire.LeftoversView, repeatable: true, cancel);
+
     /// <summary>Moves limits of a task that has not ended. Not repeated when nobody knows if it arrived.</summary>
     public Task<TaskView> ExtendAsync(string id, ExtendRequestBody request, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/extend", request, OutlastJson.Wire.ExtendRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);

@@ -16,6 +16,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(StopRequestBody))]
 [JsonSerializable(typeof(ExtendRequestBody))]
 [JsonSerializable(typeof(InputView))]
+[JsonSerializable(typeof(LeftoversView))]
 [JsonSerializable(typeof(EventView))]
 [JsonSerializable(typeof(EventListView))]
 [JsonSerializable(typeof(EventGapView))]

@@ -19,6 +19,8 @@ public static class ProblemTypes
     public const string IdempotencyMismatch = "urn:outlast:idempotency-mismatch";
     /// <summary>409: the task has ended; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
     public const string Ended = "urn:outlast:ended";
+    /// <summary>409: the task has not ended; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
+    public const string NotEnded = "urn:outlast:not-ended";
     /// <summary>409: the task has not started; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
     public const string NotStarted = "urn:outlast:not-started";
     /// <summary>409: only the first <c>taken</c> bytes found room; with <c>id</c>, <c>number</c>, <c>state</c> too.</summary>

@@ -54,7 +54,7 @@ public sealed record ProcessRequest
     public string? OutputCap { get; init; }
     /// <summary><c>keep-ends</c> (the first and last half of the cap stay), <c>tail</c> (the last half stays) or <c>stop</c> (the task ends); absent: the host's default.</summary>
     public string? OutputPolicy { get; init; }
-    /// <summary><c>keep</c>.</summary>
+    /// <summary><c>keep</c> (the default), <c>stop</c> or <c>wait</c>.</summary>
     public string? Leftovers { get; init; }
     /// <summary><c>TERM</c> (the default), <c>INT</c>, ...</summary>
     public string? StopSignal { get; init; }
@@ -67,7 +67,8 @@ public sealed record ProcessRequest
 /// <summary>The body of <c>POST /v1/tasks/{id}/stop</c>.</summary>
 /// <param name="Reason">In the caller's words.</param>
 /// <param name="Now">Whether the grace is skipped.</param>
-public sealed record StopRequestBody(string? Reason = null, bool? Now = null);
+/// <param name="Leftovers">Whether not the task, which has ended, but what it left behind is to be ended; the answer is a <see cref="LeftoversView"/> then.</param>
+public sealed record StopRequestBody(string? Reason = null, bool? Now = null, bool? Leftovers = null);
 
 /// <summary>The body of <c>POST /v1/tasks/{id}/extend</c>: with <c>+</c> added to what is left, without counted from now; <c>none</c> lifts the limit.</summary>
 public sealed record ExtendRequestBody(string? Timeout = null, string? IdleTimeout = null);

@@ -62,7 +62,7 @@ public sealed record TaskView
     public DateTimeOffset? EndedAt { get; init; }
     /// <summary>Once ended.</summary>
     public EndView? End { get; init; }
-    /// <summary>Processes of it that are alive after an end, or while a stop is being verified.</summary>
+    /// <summary>Processes that its end named and that are alive still; only where an ended task is read by itself.</summary>
     public IReadOnlyList<SurvivorView>? Survivors { get; init; }
     /// <summary>Facts beside the main story, oldest first.</summary>
     public IReadOnlyList<AnnotationView> Annotations { get; init; } = [];
@@ -114,7 +114,7 @@ public sealed record ProcessSpecView
     public long? OutputCap { get; init; }
     /// <summary>What happens at the cap: <c>keep-ends</c>, <c>tail</c> or <c>stop</c>; absent: there is none.</summary>
     public string? OutputPolicy { get; init; }
-    /// <summary><c>keep</c>.</summary>
+    /// <summary><c>keep</c>, <c>stop</c> or <c>wait</c>.</summary>
     public string? Leftovers { get; init; }
     /// <summary><c>TERM</c>, <c>INT</c>, ...</summary>
     public string? StopSignal { get; init; }
@@ -198,6 +198,9 @@ public sealed record ResourcesView(long WallMs, long? CpuMs, long? PeakBytes);
 
 /// <summary>A process that is or was alive.</summary>
 public sealed record SurvivorView(int Pid, long StartTicks, string Command);
+
+/// <summary>What became of an ended task's leftovers: what was ended, and what is alive still.</summary>
+public sealed record LeftoversView(TaskView Task, IReadOnlyList<SurvivorView> Ended, IReadOnlyList<SurvivorView> Survivors);
 
 /// <summary>A fact beside the main story.</summary>
 public sealed record AnnotationView(DateTimeOffset At, string Text);

@@ -39,6 +39,11 @@ public interface ITaskClient
     /// <exception cref="TaskEndedException">It has ended, and how.</exception>
     Task<TaskSnapshot> StopAsync(TaskId id, StopCommand command, CancellationToken cancel = default);
 
+    /// <summary>Ends processes that an ended task has left behind: what its end named, each if it is still that very process, and whatever else carries the task's mark. Returns when it was looked whether they are gone; what was done is noted in the record.</summary>
+    /// <exception cref="TaskNotEndedException">It has not ended: <see cref="StopAsync"/> takes everything.</exception>
+    /// <exception cref="DrainingException">The host is going away; some may be alive.</exception>
+    Task<LeftoverSnapshot> StopLeftoversAsync(TaskId id, StopCommand command, CancellationToken cancel = default);
+
     /// <summary>Moves limits of a task that has not ended.</summary>
     /// <exception cref="TaskEndedException">It has ended.</exception>
     Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default);
@@ -84,9 +89,17 @@ public sealed record TaskSnapshot(TaskRecord Record)
     public TimeSpan? Idle { get; init; }
     /// <summary>How much it has printed, now.</summary>
     public OutputFacts Output { get; init; } = Record.Output;
-    /// <summary>Seen alive after an end that named leftovers, or while a stop is being verified.</summary>
+    /// <summary>Its process as far as it is known now, the command's own pid once it was seen.</summary>
+    public ProcessFacts? Process { get; init; } = Record.Process;
+    /// <summary>Those processes that its end named which are alive still. Only of an ended task that is read by itself.</summary>
     public ImmutableArray<Survivor> Survivors { get; init; } = [];
 }
+
+/// <summary>What became of an ended task's leftovers.</summary>
+/// <param name="Task">The task, with the note.</param>
+/// <param name="Ended">What was alive and is not any more.</param>
+/// <param name="Survivors">What is alive still.</param>
+public sealed record LeftoverSnapshot(TaskSnapshot Task, ImmutableArray<Survivor> Ended, ImmutableArray<Survivor> Survivors);
 
 /// <summary>A place in the queue.</summary>
 /// <param name="Position">From 1.</param>

@@ -33,6 +33,13 @@ public sealed class TaskEndedException(TaskRecord record) : OutlastException($"T
     public TaskRecord Record { get; } = record;
 }
 
+/// <summary>What was asked for needs a task that has ended.</summary>
+public sealed class TaskNotEndedException(TaskRecord record) : OutlastException($"Task {record.Number} has not ended: {(record.IsFinishing ? "finishing" : Names.Of(record.State))}.")
+{
+    /// <summary>The open task.</summary>
+    public TaskRecord Record { get; } = record;
+}
+
 /// <summary>What was asked for needs a task that has started.</summary>
 public sealed class TaskNotStartedException(TaskRecord record) : OutlastException($"Task {record.Number} has not started yet: {Names.Of(record.State)}.")
 {

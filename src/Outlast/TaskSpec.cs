@@ -165,4 +165,8 @@ public enum LeftoverPolicy
 {
     /// <summary>They live on; the end names them.</summary>
     Keep,
+    /// <summary>They are stopped as a stop would, before the end is written. The end stays the command's own.</summary>
+    Stop,
+    /// <summary>The task is not over before they have gone by themselves. Its outcome stays the command's.</summary>
+    Wait,
 }

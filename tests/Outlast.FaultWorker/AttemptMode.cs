@@ -34,6 +34,7 @@ internal static class AttemptMode
                     Argv = [.. argv],
                     Cwd = "/",
                     Environment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/usr/bin:/bin"),
+                    Leftovers = wish switch { "leftovers-stop" => LeftoverPolicy.Stop, "leftovers-wait" => LeftoverPolicy.Wait, _ => LeftoverPolicy.Keep },
                     Stdin = wish == "open" ? StdinSource.Open : StdinSource.None,
                 },
             },

@@ -77,6 +77,18 @@ public sealed class ScriptedRunner : ITaskRunner
         return attempts.Where(a => _attempts.ContainsKey(a.Task)).ToImmutableDictionary(a => a.Task, a => _attempts[a.Task].Vitals);
     }
 
+    /// <summary>Which of the processes that an end named are alive; by default none.</summary>
+    public Func<ImmutableArray<Survivor>, ImmutableArray<Survivor>> Alive { get; set; } = _ => [];
+
+    public ImmutableArray<Survivor> FindLeftovers(AttemptContext attempt, ImmutableArray<Survivor> named) => Alive(named);
+
+    public Task<LeftoverReport> StopLeftoversAsync(AttemptContext attempt, ImmutableArray<Survivor> named, StopRequest stop, CancellationToken letGo)
+    {
+        var living = Alive(named);
+        Alive = _ => [];
+        return Task.FromResult(new LeftoverReport(living, [], ["TERM", "verified gone"]));
+    }
+
     /// <summary>What becomes of bytes that are sent; by default they are taken.</summary>
     public Func<AttemptContext, byte[], bool, InputReceipt> Input { get; set; } = (_, bytes, _) => new(bytes.Length, InputState.Taken);
 

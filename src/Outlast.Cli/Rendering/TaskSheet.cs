@@ -66,7 +66,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (end.Resources is { } used)
             Field("used", $"{Words.Length(used.WallMs)}{(used.CpuMs is { } cpu ? $", CPU {Words.Length(cpu)}" : "")}{(used.PeakBytes is { } peak ? $", memory up to {Words.Bytes(peak)}" : "")}");
         Fields("evidence", end.Evidence);
-        Fields("left behind", end.Leftovers.Select(Process));
+        Fields("left behind", end.Leftovers.Select(p => Process(p) + (task.Survivors is { } alive && alive.Any(s => s.Pid == p.Pid && s.StartTicks == p.StartTicks) ? "  (alive)" : "  (gone)")));
     }
 
     private void Stopping()
@@ -74,7 +74,6 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.Stop is not { } stop) return;
         Field(task.HasEnded ? "stop asked" : "stopping", $"{When(stop.RequestedAt)} by {Words.Actor(stop.Actor)}, cause {stop.Cause}{(stop.Reason is { } reason ? $": {reason}" : "")}");
         if (!task.HasEnded && stop.Measured is { Count: > 0 } measured) Field("measured", string.Join(", ", measured.Select(m => Words.Measured(m.Key, m.Value))));
-        if (task.Survivors is { } survivors && !task.HasEnded) Fields("still alive", survivors.Select(Process));
     }
 
     private void Limits()
@@ -106,6 +105,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         {
             if (task.Output is { RemovedAt: null } and not { Bytes: 0, ErrorBytes: 0 }) FollowUp("logs", "what it printed");
             FollowUp("events", "what happened, in order");
+            if (task.Survivors is { Count: > 0 }) FollowUp("stop --leftovers", "end what it left behind");
             return;
         }
         FollowUp("logs -f", "follow what it prints");

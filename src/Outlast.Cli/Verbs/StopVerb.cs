@@ -14,8 +14,12 @@ internal static class StopVerb
         var reason = new Option<string?>("--reason") { Description = "Kept with the task", HelpName = "TEXT" };
         command.Arguments.Add(ids);
         command.Options.Add(now);
+        var leftovers = new Option<bool>("--leftovers") { Description = "Not the tasks, which have ended, but the processes that they left behind; waits, and says which are gone" };
         command.Options.Add(reason);
-        command.SetAction((parsed, cancel) => RunAsync(context, parsed.GetValue(ids)!, new(parsed.GetValue(reason), parsed.GetValue(now) ? true : null), parsed.GetValue(json), cancel));
+        command.Options.Add(leftovers);
+        command.SetAction((parsed, cancel) => parsed.GetValue(leftovers)
+            ? LeftoversStop.RunAsync(context, parsed.GetValue(ids)!, parsed.GetValue(reason), parsed.GetValue(now), parsed.GetValue(json), cancel)
+            : RunAsync(context, parsed.GetValue(ids)!, new(parsed.GetValue(reason), parsed.GetValue(now) ? true : null), parsed.GetValue(json), cancel));
         return command;
     }
 

@@ -23,7 +23,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         Folder(),
         await QuarantineAsync(cancel),
         await PlacesAsync(cancel),
-        await LeftoversAsync(cancel),
+        await LeftoversAsync(facts, cancel),
         Platform(),
     ];
 
@@ -108,14 +108,14 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
             : new("places", CheckLevel.Warn, $"{taken} places are taken, but running tasks hold {held}", measured.Add("held", held.ToString(CultureInfo.InvariantCulture)), "look again in a moment; if it stays so, restart the host: commands go on");
     }
 
-    private async Task<HostCheck> LeftoversAsync(CancellationToken cancel)
+    private async Task<HostCheck> LeftoversAsync(HostFacts facts, CancellationToken cancel)
     {
         var ended = await store.ListAsync(new TaskQuery { States = [TaskState.Completed, TaskState.Failed, TaskState.TimedOut, TaskState.Stopped, TaskState.Lost], Limit = EndedTasksLookedAt }, cancel);
-        var alive = ended.Where(r => r.End is not null).SelectMany(r => r.End!.Leftovers.Where(IsAlive).Select(l => (r.Number, Process: l))).ToList();
+        var alive = ended.Where(r => r.End is not null && r.Process?.BootId == facts.BootId).SelectMany(r => r.End!.Leftovers.Where(IsAlive).Select(l => (r.Number, Process: l))).ToList();
         return alive.Count == 0
             ? Ok("leftovers", $"no process of the newest {ended.Length} ended tasks is alive")
             : new("leftovers", CheckLevel.Warn, "ended tasks left processes behind: " + string.Join("; ", alive.Take(10).Select(a => $"task {a.Number}: pid {a.Process.Pid} {a.Process.Command}")),
-                None.Add("processes", alive.Count.ToString(CultureInfo.InvariantCulture)), "end them yourself if they are not wanted");
+                None.Add("processes", alive.Count.ToString(CultureInfo.InvariantCulture)), $"if they are not wanted: outlast stop {string.Join(' ', alive.Select(a => a.Number).Distinct().Take(10))} --leftovers");
     }
 
     /// <summary>Whether that very process, not another with its pid, is alive.</summary>

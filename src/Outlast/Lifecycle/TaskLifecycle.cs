@@ -51,7 +51,7 @@ internal static class TaskLifecycle
             Transition.AddChild => TakesChildren(record) ? Change(record, record with { OpenChildren = record.OpenChildren + 1 }) : Refuse(RefusalReason.ParentEnded),
             Transition.EndChild t => ChildEnded(record, t),
             Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
-            Transition.Annotate t => Annotated(record, t.Text, t.At),
+            Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
             Transition.Pause t => t.Duration != TimeSpan.Zero && record.StartedAt is not null ? Change(record, record with { Paused = record.Paused + t.Duration }) : Same,
             _ => throw new UnreachableException($"No rule for {transition.GetType().Name}."),
         };

@@ -28,6 +28,16 @@ public interface ITaskRunner
     /// <param name="letGo">The host goes: leave the ladder where it is; the next host goes on with it.</param>
     Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo);
 
+    /// <summary>Those of the processes that an end named which are alive still, each that very one. Cheap.</summary>
+    ImmutableArray<Survivor> FindLeftovers(AttemptContext attempt, ImmutableArray<Survivor> named);
+
+    /// <summary>Ends what an attempt that has ended left behind: what its end named, and whatever else is marked as its task's. As <see cref="StopAsync"/>: asks, waits the grace, kills, looks again.</summary>
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="named">What its end named.</param>
+    /// <param name="stop">The request.</param>
+    /// <param name="letGo">The host goes: leave the rest alone.</param>
+    Task<LeftoverReport> StopLeftoversAsync(AttemptContext attempt, ImmutableArray<Survivor> named, StopRequest stop, CancellationToken letGo);
+
     /// <summary>Measures all given attempts at one moment. An attempt that cannot be measured is absent, with its error in <paramref name="failures"/>.</summary>
     ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures);
 
@@ -76,7 +86,7 @@ public sealed class AttemptContext
     public TaskId? Parent { get; init; }
     /// <summary>No later than when this attempt was claimed, as far as it is recorded: nothing of it is older.</summary>
     public DateTimeOffset? ClaimedAt { get; init; }
-    /// <summary>The process as far as it is recorded; set by whoever adopts, and by <see cref="Launched"/>'s caller.</summary>
+    /// <summary>The process as far as it is known; set by whoever adopts, by <see cref="Launched"/>'s caller, and by a measurement that has seen the command itself.</summary>
     public ProcessFacts? Process { get; set; }
     /// <summary>Called once, when the process exists; completes when the record knows it.</summary>
     public required Func<ProcessFacts, Task> Launched { get; init; }
@@ -109,6 +119,12 @@ public sealed record AttemptFinding(FindingKind Kind, string Evidence, ProcessFa
 /// <param name="Survivors">What is still alive after everything was tried; empty when verified gone.</param>
 /// <param name="Evidence">The steps, in words: <c>TERM to group 4711 at 0.0 s</c>, <c>KILL at 10.0 s</c>, <c>verified gone at 10.1 s</c>.</param>
 public sealed record StopReport(ImmutableArray<Survivor> Survivors, ImmutableArray<string> Evidence);
+
+/// <summary>How the end of leftovers went.</summary>
+/// <param name="Ended">What was alive and is not any more.</param>
+/// <param name="Survivors">What is alive still.</param>
+/// <param name="Evidence">The steps, in words.</param>
+public sealed record LeftoverReport(ImmutableArray<Survivor> Ended, ImmutableArray<Survivor> Survivors, ImmutableArray<string> Evidence);
 
 /// <summary>Signs of life of an attempt, at one moment. Whatever is larger than the last time is activity.</summary>
 /// <param name="Output">How much it printed.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Outlast.Diagnostics;
 using Outlast.Lifecycle;
@@ -28,6 +29,20 @@ internal sealed class Stopper(LiveAttempts attempts, TimeProvider time, ILogger<
         if (live.Record is not { State: TaskState.Stopping, Stop: { } stop }) return;
         if (stop.Now) live.Hurry.Cancel();
         live.BeginStop(() => ClimbAsync(live, stop));
+    }
+
+    /// <summary>Ends what an ended attempt has left behind.</summary>
+    /// <exception cref="DrainingException">The host goes, and some of it may be alive.</exception>
+    public async Task<LeftoverReport> StopLeftoversAsync(ITaskRunner runner, AttemptContext attempt, ImmutableArray<Survivor> named, StopRequest stop)
+    {
+        try
+        {
+            return await runner.StopLeftoversAsync(attempt, named, stop, _letGo);
+        }
+        catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
+        {
+            throw new DrainingException();
+        }
     }
 
     /// <summary>What the stop of this attempt found in the end; none if none is under way.</summary>

@@ -7,7 +7,7 @@ namespace Outlast.Supervision;
 
 /// <summary>The one door of a host: what people, programs and routes ask of it.</summary>
 internal sealed class TaskDesk(
-    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, InputSender input, OutputDropping dropping, TimeProvider time) : ITaskClient
+    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, OutputDropping dropping, TimeProvider time) : ITaskClient
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -36,7 +36,7 @@ internal sealed class TaskDesk(
         return Snap(record) with { Repeated = repeated };
     }
 
-    public async Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default) => Snap(await ledger.ReadAsync(id, cancel));
+    public async Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default) => SnapWithLeftovers(await ledger.ReadAsync(id, cancel));
 
     public async Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default)
     {
@@ -48,7 +48,7 @@ internal sealed class TaskDesk(
     {
         using var end = feed.WatchEnd(id);
         var record = await ledger.ReadAsync(id, cancel);
-        if (record.State.IsTerminal() || wait <= TimeSpan.Zero) return Snap(record);
+        if (record.State.IsTerminal() || wait <= TimeSpan.Zero) return SnapWithLeftovers(record);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         await Task.WhenAny(end.Ended, Task.Delay(wait < LongestWait ? wait : LongestWait, time, over.Token));
         await over.CancelAsync();
@@ -83,16 +83,19 @@ internal sealed class TaskDesk(
 
     public async Task<TaskSnapshot> StopAsync(TaskId id, StopCommand command, CancellationToken cancel = default)
     {
-        var request = new StopRequest
-        {
-            Cause = command.Cause,
-            Actor = command.Actor,
-            RequestedAt = time.GetUtcNow(),
-            Now = command.Now,
-            Reason = string.IsNullOrWhiteSpace(command.Reason) ? null : command.Reason.Trim(),
-        };
-        var answer = await ledger.StopTreeAsync(id, request, cancel);
+        var answer = await ledger.StopTreeAsync(id, RequestOf(command), cancel);
         return answer.Refusal is null ? Snap(answer.Record) : throw new TaskEndedException(answer.Record);
+    }
+
+    public async Task<LeftoverSnapshot> StopLeftoversAsync(TaskId id, StopCommand command, CancellationToken cancel = default)
+    {
+        var record = await ledger.ReadAsync(id, cancel);
+        if (!record.State.IsTerminal()) throw new TaskNotEndedException(record);
+        if (record.Attempt == 0 || !runners.Has(record.Spec.Kind)) return new(Snap(record), [], []);
+        var report = await stopper.StopLeftoversAsync(runners.For(record.Spec.Kind), executor.ContextOf(record), record.End!.Leftovers, RequestOf(command));
+        if (report.Ended.IsEmpty && report.Survivors.IsEmpty) return new(Snap(record), [], []);
+        var answer = await ledger.ApplyAsync(id, _ => Transition.Annotated(Describe(report, command), time.GetUtcNow()), CancellationToken.None);
+        return new(SnapWithLeftovers(answer.Record), report.Ended, report.Survivors);
     }
 
     public async Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default)
@@ -134,6 +137,31 @@ internal sealed class TaskDesk(
     private TimeSpan Elapsed(TaskRecord record) =>
         attempts.Find(record.Id)?.Clock.Elapsed ?? (record.StartedAt is { } started ? time.GetUtcNow() - started - record.Paused : TimeSpan.Zero);
 
+    private StopRequest RequestOf(StopCommand command) => new()
+    {
+        Cause = command.Cause,
+        Actor = command.Actor,
+        RequestedAt = time.GetUtcNow(),
+        Now = command.Now,
+        Reason = string.IsNullOrWhiteSpace(command.Reason) ? null : command.Reason.Trim(),
+    };
+
+    private static string Describe(LeftoverReport report, StopCommand command)
+    {
+        var by = command.Actor.Via is { } via ? $"{command.Actor.Id} via {via}" : command.Actor.Id;
+        var ended = report.Ended.IsEmpty ? "" : $" ended: {string.Join(", ", report.Ended.Select(p => $"{p.Pid} {p.Command}"))};";
+        return $"what it had left behind was stopped by {by}{(string.IsNullOrWhiteSpace(command.Reason) ? "" : $" ({command.Reason.Trim()})")};{ended} {string.Join(", ", report.Evidence)}";
+    }
+
+    /// <summary>Of an ended task it is looked which of the processes that its end named are alive: for one that is read by itself, not for lists.</summary>
+    private TaskSnapshot SnapWithLeftovers(TaskRecord record)
+    {
+        var snapshot = Snap(record);
+        return record.End is { Leftovers: { IsEmpty: false } named } && runners.Has(record.Spec.Kind)
+            ? snapshot with { Survivors = runners.For(record.Spec.Kind).FindLeftovers(executor.ContextOf(record), named) }
+            : snapshot;
+    }
+
     private TaskSnapshot Snap(TaskRecord record)
     {
         var snapshot = new TaskSnapshot(record);
@@ -141,6 +169,7 @@ internal sealed class TaskDesk(
         if (record.State == TaskState.Queued) return snapshot with { Queue = dispatcher.PlaceOf(record.Id) };
         if (record.Attempt > 0 && runners.Has(record.Spec.Kind)) snapshot = snapshot with { Output = OutputOf(record) };
         if (attempts.Find(record.Id) is not { } live) return snapshot;
+        snapshot = snapshot with { Process = live.Context.Process ?? record.Process };
         // The watchdog looks now and then; a log that has grown since is activity all the same.
         DateTimeOffset?[] signs = [live.Clock.LastActivityAt, ChangedAt(live, OutputFile), ChangedAt(live, ErrorFile)];
         var seen = signs.Max()!.Value;

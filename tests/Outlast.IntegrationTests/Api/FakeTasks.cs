@@ -150,6 +150,14 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
         return GetAsync(id, cancel);
     }
 
+    public Task<LeftoverSnapshot> StopLeftoversAsync(TaskId id, StopCommand command, CancellationToken cancel = default)
+    {
+        var task = Find(id);
+        if (!task.Record.State.IsTerminal()) throw new TaskNotEndedException(task.Record);
+        Stops.Add(command);
+        return Task.FromResult(new LeftoverSnapshot(task, [new Survivor(4711, 8, "sleep 600")], []));
+    }
+
     public Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default)
     {
         Extends.Add(command);

@@ -114,7 +114,6 @@ public sealed class SubmitTests
         { """{"process": {"argv": ["a"], "stderr": "both"}}""", "process.stderr", "merge, separate" },
         { """{"process": {"argv": ["a"], "outputVia": "tty"}}""", "process.outputVia", "tty" },
         { """{"process": {"argv": ["a"], "outputPolicy": "keep_ends"}}""", "process.outputPolicy", "not one of" },
-        { """{"process": {"argv": ["a"], "leftovers": "stop"}}""", "process.leftovers", "not supported yet" },
         { """{"process": {"argv": ["a"], "outputCap": "10 apples"}}""", "process.outputCap", "no size" },
         { """{"process": {"argv": ["a"], "outputCap": "99999999999TiB"}}""", "process.outputCap", "no size" },
         { """{"process": {"argv": ["a"], "outputCap": -1}}""", "process.outputCap", "whole number" },

@@ -285,7 +285,7 @@ public sealed class TaskRouteTests
     [Theory]
     [InlineData("stop", """{"reason": 1}""", "reason")]
     [InlineData("stop", """{"now": "yes"}""", "now")]
-    [InlineData("stop", """{"leftovers": true}""", "leftovers")]
+    [InlineData("stop", """{"leftovers": 1}""", "leftovers")]
     [InlineData("stop", """{"colour": 1}""", "colour")]
     [InlineData("stop", "[]", "body")]
     [InlineData("extend", "{}", "timeout")]

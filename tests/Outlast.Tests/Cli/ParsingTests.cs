@@ -39,8 +39,6 @@ public sealed class ParsingTests
     [InlineData("run --at 12:00 -- x")]
     [InlineData("run --start-by 5m -- x")]
     [InlineData("run --notify -- x")]
-    [InlineData("run --leftovers wait -- x")]
-    [InlineData("run --leftovers stop -- x")]
     [InlineData("run --output-policy keep_ends -- x")]
     [InlineData("run --unknown -- x")]
     [InlineData("run x")]

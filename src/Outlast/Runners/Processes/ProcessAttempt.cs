@@ -87,6 +87,15 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
         }
     }
 
+    /// <summary>Takes processes for its own that were seen to be at its end; whoever has their number by now is not.</summary>
+    public void Remember(ImmutableArray<Survivor> processes)
+    {
+        lock (_gate)
+        {
+            foreach (var process in processes) _known[process.Pid] = new KnownProcess(process.StartTicks, 0, 0);
+        }
+    }
+
     /// <summary>What it has used so far, as far as it was looked at.</summary>
     public (TimeSpan Cpu, int Births, long PeakBytes) Usage
     {

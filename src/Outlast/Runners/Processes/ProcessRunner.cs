@@ -12,6 +12,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
     private readonly ProcessWalker _walker = new();
     private readonly AttemptRegistry _attempts = new();
     private readonly Launcher _launcher;
+    private readonly Leftovers _leftovers;
     private readonly Settlement _settlement;
     private readonly Examiner _examiner;
 
@@ -24,7 +25,8 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         _watcher = new ProcessWatcher(time);
         if (options.TakesChildren) _watcher.TakeChildren();
         _launcher = new Launcher(options, _watcher);
-        _settlement = new Settlement(_walker, _watcher, options, time);
+        _leftovers = new Leftovers(_walker, _watcher, options, time);
+        _settlement = new Settlement(_walker, _leftovers, options, time);
         _examiner = new Examiner(_walker, options, time);
     }
 
@@ -96,7 +98,7 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
             try
             {
                 using var lease = _attempts.Enter(context);
-                vitals[context.Task] = Measure(lease.Attempt, table);
+                vitals[context.Task] = Measure(lease.Attempt, context, table);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -112,6 +114,12 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         using var lease = _attempts.Enter(attempt);
         return lease.Attempt.Output.Measure();
     }
+
+    /// <inheritdoc/>
+    public ImmutableArray<Survivor> FindLeftovers(AttemptContext attempt, ImmutableArray<Survivor> named) => Leftovers.FindAlive(attempt, new AttemptFolder(attempt.Folder), named);
+
+    /// <inheritdoc/>
+    public Task<LeftoverReport> StopLeftoversAsync(AttemptContext attempt, ImmutableArray<Survivor> named, StopRequest stop, CancellationToken letGo) => _leftovers.EndAsync(attempt, named, stop, letGo);
 
     /// <inheritdoc/>
     public InputReceipt Send(AttemptContext attempt, ReadOnlySpan<byte> bytes, bool end)
@@ -142,9 +150,11 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         }
     }
 
-    private static AttemptVitals Measure(ProcessAttempt attempt, ProcessTable table)
+    private static AttemptVitals Measure(ProcessAttempt attempt, AttemptContext context, ProcessTable table)
     {
         var living = attempt.Observe(table);
+        // The wrapper has one child: the command.
+        if (context.Process is { CommandPid: null } wrapper && living.FirstOrDefault(p => p.Parent == wrapper.Pid) is { Pid: > 0 } command) context.Process = wrapper with { CommandPid = command.Pid };
         attempt.MeasureMemory(living);
         var output = attempt.Output.Measure(out var changedAt);
         var (cpu, births, peak) = attempt.Usage;

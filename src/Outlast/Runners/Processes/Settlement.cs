@@ -4,7 +4,7 @@ using Outlast.Diagnostics;
 namespace Outlast.Runners.Processes;
 
 /// <summary>Follows a wrapper to its end and says how the attempt ended, by what it left.</summary>
-internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, ProcessRunnerOptions options, TimeProvider time)
+internal sealed class Settlement(ProcessWalker walker, Leftovers leftovers, ProcessRunnerOptions options, TimeProvider time)
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(2), LongestLook = TimeSpan.FromMilliseconds(50);
 
@@ -20,6 +20,7 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
         var exit = wrapper is null ? ProcessExit.Unseen : await wrapper.Exited.WaitAsync(letGo).ConfigureAwait(false);
         Milestone.Reach(Milestone.ExitSeen, context.Task);
         var end = await ConcludeAsync(attempt, context, exit, letGo).ConfigureAwait(false);
+        if (end is AttemptEnd.Over natural) end = natural with { Evidence = [.. natural.Evidence, .. await leftovers.AttendAsync(attempt, context, letGo).ConfigureAwait(false)] };
         // While a stop is under way it is not known yet what it will leave.
         if (attempt.Ladder is { } ladder) await Task.WhenAny(ladder.Report).WaitAsync(letGo).ConfigureAwait(false);
         var isDrained = await DrainAsync(attempt, context, keepers, letGo).ConfigureAwait(false);
@@ -58,22 +59,9 @@ internal sealed class Settlement(ProcessWalker walker, ProcessWatcher watcher, P
     }
 
     /// <summary>Somebody killed the wrapper alone: while any process of the task lives, the task is not over.</summary>
-    private async Task AwaitOrphansAsync(ProcessAttempt attempt, AttemptContext context, CancellationToken letGo)
-    {
-        var isTold = false;
-        while (true)
-        {
-            var living = attempt.Observe(await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false));
-            if (living.IsEmpty || attempt.StopConcluded.IsCompleted) return;
-            if (!isTold && context.StopAsked() is null)
-            {
-                isTold = true;
-                await context.Annotated($"Its wrapper is gone without an exit record; {living.Length} of its processes live on and are followed to their end.").ConfigureAwait(false);
-            }
-            var ends = Task.WhenAll(living.Select(p => watcher.AwaitEndAsync(p.Pid, p.StartTicks, letGo)));
-            await Task.WhenAny(ends, attempt.StopConcluded).WaitAsync(letGo).ConfigureAwait(false);
-        }
-    }
+    private Task AwaitOrphansAsync(ProcessAttempt attempt, AttemptContext context, CancellationToken letGo) => leftovers.AwaitAllGoneAsync(attempt, living => context.StopAsked() is null
+        ? context.Annotated($"Its wrapper is gone without an exit record; {living.Length} of its processes live on and are followed to their end.")
+        : Task.CompletedTask, letGo);
 
     private async Task<TaskOutcome> SettleAsync(ProcessAttempt attempt, AttemptContext context, AttemptEnd.Over end, ProcessExit exit, bool isDrained)
     {
