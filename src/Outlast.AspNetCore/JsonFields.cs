@@ -87,6 +87,26 @@ internal sealed partial class JsonFields
         return texts;
     }
 
+    /// <summary>A list of objects, each with its place in its path; what is no object is an error and absent.</summary>
+    public List<JsonFields>? Objects(string name, int least, int most)
+    {
+        if (Take(name, JsonValueKind.Array, "a list of objects") is not { } list) return null;
+        var count = list.GetArrayLength();
+        if (count < least || count > most)
+        {
+            Fail(name, $"has {count}; {least} to {most} are expected");
+            return null;
+        }
+        var objects = new List<JsonFields>(count);
+        foreach (var (i, item) in list.EnumerateArray().Index())
+        {
+            var path = $"{PathOf(name)}[{i}]";
+            if (item.ValueKind == JsonValueKind.Object) objects.Add(new(item, path, _errors));
+            else _errors.Add(path, "must be an object");
+        }
+        return objects;
+    }
+
     public Dictionary<string, string>? Map(string name)
     {
         if (Object(name) is not { } fields) return null;

@@ -31,7 +31,29 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
     public ReadSubmission Read(JsonElement document)
     {
         var errors = new FieldErrors();
+        var read = Read(new JsonFields(document, "", errors));
+        errors.ThrowIfAny("The task cannot be accepted");
+        return read;
+    }
+
+    /// <summary>Reads a document that has a list of tasks, <c>tasks</c>, and nothing else.</summary>
+    /// <exception cref="RefusedException">With everything that is wrong with any of them.</exception>
+    public ImmutableArray<ReadSubmission> ReadMany(JsonElement document)
+    {
+        var errors = new FieldErrors();
         var fields = new JsonFields(document, "", errors);
+        var tasks = fields.Objects("tasks", 1, TaskBatch.MostTasks) ?? [];
+        fields.FailOnRest(FrozenSet<string>.Empty);
+        ImmutableArray<ReadSubmission> read = [.. tasks.Select(Read)];
+        errors.ThrowIfAny("The tasks cannot be accepted");
+        return read;
+    }
+
+    /// <summary>Whether the document has a list of tasks and is not a task itself.</summary>
+    public static bool IsMany(JsonElement document) => document.TryGetProperty("tasks", out var tasks) && tasks.ValueKind != JsonValueKind.Null;
+
+    private ReadSubmission Read(JsonFields fields)
+    {
         var process = ReadProcess(fields);
         CheckKind(fields);
         var name = ReadLine(fields, "name", LongestName);
@@ -45,10 +67,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var repeatable = fields.Flag("repeatable") ?? false;
         var refuse = fields.Word("whenFull", WhenFull) ?? false;
         fields.FailOnRest(LaterFields);
-        errors.ThrowIfAny("The task cannot be accepted");
         return new(new TaskSpec
         {
-            Name = name ?? DefaultName(process!),
+            Name = name ?? DefaultName(process),
             Session = session,
             Labels = labels,
             Process = process,
@@ -248,8 +269,10 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         if (text.Contains('\0')) fields.Fail(name, "contains a NUL character");
     }
 
-    private static string DefaultName(ProcessSpec process)
+    private static string DefaultName(ProcessSpec? process)
     {
+        // What has no program is refused anyway.
+        if (process is not { Argv: [_, ..] }) return "";
         var program = Path.GetFileName(process.Argv[0]);
         return JsonFields.Shorten(program.Length > 0 ? program : process.Argv[0]);
     }

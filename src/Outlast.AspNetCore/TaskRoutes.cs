@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Outlast.Client;
 
@@ -14,12 +15,26 @@ internal sealed class TaskRoutes(Api api)
         new QueryFields(context.Request.Query).ThrowIfAny();
         var key = ReadKey(context.Request);
         using var document = await RequestBody.ReadAsync(context).ConfigureAwait(false);
-        var (spec, parent) = api.Specs.Read(document.RootElement);
-        var submission = new TaskSubmission(spec, Caller.Of(context), parent, key, key is null ? null : RequestBody.Hash(document.RootElement));
+        var hash = key is null ? null : RequestBody.Hash(document.RootElement);
+        await (SpecReader.IsMany(document.RootElement) ? SubmitManyAsync(context, document.RootElement, key, hash) : SubmitOneAsync(context, document.RootElement, key, hash)).ConfigureAwait(false);
+    }
+
+    private async Task SubmitOneAsync(HttpContext context, JsonElement document, string? key, string? hash)
+    {
+        var (spec, parent) = api.Specs.Read(document);
         // A caller that goes away while the task is being written must not undo it half way.
-        var snapshot = await api.Tasks.SubmitAsync(submission, CancellationToken.None).ConfigureAwait(false);
+        var snapshot = await api.Tasks.SubmitAsync(new(spec, Caller.Of(context), parent, key, hash), CancellationToken.None).ConfigureAwait(false);
         context.Response.Headers.Location = $"/v1/tasks/{snapshot.Record.Id}";
         await AnswerAsync(context, StatusCodes.Status202Accepted, snapshot).ConfigureAwait(false);
+    }
+
+    private async Task SubmitManyAsync(HttpContext context, JsonElement document, string? key, string? hash)
+    {
+        var actor = Caller.Of(context);
+        var tasks = api.Specs.ReadMany(document).Select(read => new TaskSubmission(read.Spec, actor, read.Parent));
+        var snapshots = await api.Tasks.SubmitManyAsync(new([.. tasks], key, hash), CancellationToken.None).ConfigureAwait(false);
+        var view = new TaskListView([.. snapshots.Select(TaskViews.Of)], null);
+        await Api.AnswerAsync(context, StatusCodes.Status202Accepted, view, OutlastJson.Wire.TaskListView).ConfigureAwait(false);
     }
 
     public async Task GetAsync(HttpContext context)

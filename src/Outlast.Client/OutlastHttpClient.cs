@@ -21,16 +21,15 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     /// <param name="request">What to run.</param>
     /// <param name="idempotencyKey">The same key and body again gives the same task. A client that retries makes one up where none is given.</param>
     /// <param name="cancel">Ends the call; the task may have been accepted.</param>
-    public Task<TaskView> SubmitAsync(SubmitRequest request, string? idempotencyKey = null, CancellationToken cancel = default)
-    {
-        if (idempotencyKey is null && _host.Retries) idempotencyKey = Guid.NewGuid().ToString("N");
-        return AskAsync(() =>
-        {
-            var message = Post("/v1/tasks", request, OutlastJson.Wire.SubmitRequest);
-            if (idempotencyKey is not null) message.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
-            return message;
-        }, OutlastJson.Wire.TaskView, repeatable: idempotencyKey is not null, cancel);
-    }
+    public Task<TaskView> SubmitAsync(SubmitRequest request, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        PostTasksAsync(request, OutlastJson.Wire.SubmitRequest, OutlastJson.Wire.TaskView, idempotencyKey, cancel);
+
+    /// <summary>Submits 1 to 1,000 tasks, all of them or none. When this returns, they are on disk.</summary>
+    /// <param name="requests">What to run; the tasks come back in this order.</param>
+    /// <param name="idempotencyKey">The same key and tasks again gives the same tasks. A client that retries makes one up where none is given.</param>
+    /// <param name="cancel">Ends the call; the tasks may have been accepted.</param>
+    public async Task<IReadOnlyList<TaskView>> SubmitManyAsync(IReadOnlyList<SubmitRequest> requests, string? idempotencyKey = null, CancellationToken cancel = default) =>
+        (await PostTasksAsync(new(requests), OutlastJson.Wire.SubmitManyRequest, OutlastJson.Wire.TaskListView, idempotencyKey, cancel).ConfigureAwait(false)).Tasks;
 
     /// <summary>Reads a task: at its end or after <paramref name="wait"/>, where one is given.</summary>
     public Task<TaskView> GetAsync(string id, TimeSpan? wait = null, CancellationToken cancel = default) =>
@@ -241,6 +240,17 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
                 offset += count;
             }
         }
+    }
+
+    private Task<T> PostTasksAsync<TBody, T>(TBody body, JsonTypeInfo<TBody> bodyType, JsonTypeInfo<T> type, string? idempotencyKey, CancellationToken cancel)
+    {
+        if (idempotencyKey is null && _host.Retries) idempotencyKey = Guid.NewGuid().ToString("N");
+        return AskAsync(() =>
+        {
+            var message = Post("/v1/tasks", body, bodyType);
+            if (idempotencyKey is not null) message.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
+            return message;
+        }, type, repeatable: idempotencyKey is not null, cancel);
     }
 
     private Task<T> ReadAsync<T>(string route, JsonTypeInfo<T> type, CancellationToken cancel) => AskAsync(() => Get(route), type, repeatable: true, cancel);

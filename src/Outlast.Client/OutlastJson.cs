@@ -13,6 +13,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(TaskTreeView))]
 [JsonSerializable(typeof(ResolveView))]
 [JsonSerializable(typeof(SubmitRequest))]
+[JsonSerializable(typeof(SubmitManyRequest))]
 [JsonSerializable(typeof(StopRequestBody))]
 [JsonSerializable(typeof(ExtendRequestBody))]
 [JsonSerializable(typeof(InputView))]

@@ -29,6 +29,10 @@ public sealed record SubmitRequest
     public string? WhenFull { get; init; }
 }
 
+/// <summary>The body of <c>POST /v1/tasks</c> with several tasks.</summary>
+/// <param name="Tasks">1 to 1,000.</param>
+public sealed record SubmitManyRequest(IReadOnlyList<SubmitRequest> Tasks);
+
 /// <summary>The OS process to run.</summary>
 public sealed record ProcessRequest
 {

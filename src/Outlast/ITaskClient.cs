@@ -16,6 +16,18 @@ public interface ITaskClient
     /// <exception cref="StoreUnavailableException">Nothing was accepted.</exception>
     Task<TaskSnapshot> SubmitAsync(TaskSubmission submission, CancellationToken cancel = default);
 
+    /// <summary>Accepts several tasks, all of them or none. When it returns, all are durable; their numbers follow one another.</summary>
+    /// <returns>The tasks, in the order of the batch.</returns>
+    /// <exception cref="InvalidTaskException">A spec is not acceptable; the fields are named with the task's place: <c>tasks[3].kind</c>.</exception>
+    /// <exception cref="FullException">A task asked to be refused when there is no place for it.</exception>
+    /// <exception cref="IdempotencyMismatchException">The key belongs to another submission.</exception>
+    /// <exception cref="ParentEndedException">A parent is over, or asked to stop.</exception>
+    /// <exception cref="TaskNotFoundException">A parent is unknown.</exception>
+    /// <exception cref="TaskRemovedException">The batch is repeated, and retention has removed one of its tasks.</exception>
+    /// <exception cref="DrainingException">The host is going away.</exception>
+    /// <exception cref="StoreUnavailableException">Nothing was accepted.</exception>
+    Task<ImmutableArray<TaskSnapshot>> SubmitManyAsync(TaskBatch batch, CancellationToken cancel = default);
+
     /// <summary>Reads a task. Reading never consumes anything.</summary>
     /// <exception cref="TaskNotFoundException">It was never known.</exception>
     /// <exception cref="TaskRemovedException">It was, and retention has removed it.</exception>
@@ -75,6 +87,16 @@ public interface ITaskClient
 /// <param name="IdempotencyKey">The same key and body again gives the same task.</param>
 /// <param name="BodyHash">What "the same body" means: SHA-256 of the request as it was given, in hex. Needed with a key.</param>
 public sealed record TaskSubmission(TaskSpec Spec, Actor Actor, TaskId? Parent = null, string? IdempotencyKey = null, string? BodyHash = null);
+
+/// <summary>Tasks that come into being together or not at all.</summary>
+/// <param name="Tasks">1 to <see cref="MostTasks"/>, none with a key of its own.</param>
+/// <param name="IdempotencyKey">The same key and body again gives the same tasks.</param>
+/// <param name="BodyHash">What "the same body" means, as in a <see cref="TaskSubmission"/>. Needed with a key.</param>
+public sealed record TaskBatch(ImmutableArray<TaskSubmission> Tasks, string? IdempotencyKey = null, string? BodyHash = null)
+{
+    /// <summary>How many tasks a batch may have.</summary>
+    public const int MostTasks = 1_000;
+}
 
 /// <summary>A record and what is true of it at this moment.</summary>
 public sealed record TaskSnapshot(TaskRecord Record)

@@ -157,6 +157,20 @@ public abstract class TaskStoreConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task New_records_of_one_commit_have_numbers_that_follow_one_another_or_none_is_there()
+    {
+        var known = await SubmitAsync(Queued());
+        var batch = Enumerable.Range(0, 1_000).Select(_ => Queued()).ToList();
+        Assert.Equal(CommitResult.WrongVersion, await CommitAsync([.. batch.Select(r => Submit(r)), Submit(Queued() with { Id = known.Id, Root = known.Id })]));
+        Assert.Single(await Store.ListAsync(new TaskQuery { Limit = 10 }));
+
+        var verdicts = await Task.WhenAll(batch.Chunk(250).Select(part => Task.Run(() => Store.CommitAsync(new StoreCommit([.. part.Select(r => Submit(r))])))));
+        Assert.All(verdicts, verdict => Assert.Equal(Enumerable.Range(0, 250).Select(i => verdict.Records[0].Number + i), verdict.Records.Select(r => r.Number)));
+        Assert.Equal(batch.Select(r => r.Id), verdicts.SelectMany(v => v.Records).Select(r => r.Id));
+        Assert.Equal(1_001, (await Store.CountAsync())[TaskState.Queued]);
+    }
+
+    [Fact]
     public async Task Submissions_of_children_and_a_stop_of_their_parent_exclude_each_other()
     {
         for (var round = 0; round < 8; round++)

@@ -17,7 +17,7 @@ public interface ITaskStore : IAsyncDisposable
     Task<StoreOpening> OpenAsync(CancellationToken cancel = default);
 
     /// <summary>Writes all changes of one commit, or none. Commits of concurrent callers share a transaction; each gets its own verdict.</summary>
-    /// <remarks>A key that is taken is told before anything else, then a wrong token before a wrong version, in the order of the changes. Cancelling a commit that was handed over does not undo it: its verdict is awaited.</remarks>
+    /// <remarks>New records of one commit get numbers that follow one another, in the order of the changes. A key that is taken is told before anything else, then a wrong token before a wrong version, in the order of the changes. Cancelling a commit that was handed over does not undo it: its verdict is awaited.</remarks>
     /// <exception cref="ArgumentException">The commit breaks a rule that no store may break; it is the caller's fault.</exception>
     Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default);
 
@@ -79,12 +79,11 @@ public sealed record StoreCommit(ImmutableArray<RecordChange> Changes)
     /// <exception cref="ArgumentException">A record breaks one of the <see cref="RecordRules"/>, its version or events do not count on, or it comes twice.</exception>
     public void Validate()
     {
-        for (var i = 0; i < Changes.Length; i++)
-        {
-            Changes[i].Validate();
-            for (var j = 0; j < i; j++)
-                if (Changes[j].After.Id == Changes[i].After.Id) throw new ArgumentException($"Task {Changes[i].After.Id} is changed twice in one commit.");
-        }
+        foreach (var change in Changes) change.Validate();
+        if (Changes.Length < 2) return;
+        var changed = new HashSet<TaskId>(Changes.Length);
+        foreach (var change in Changes)
+            if (!changed.Add(change.After.Id)) throw new ArgumentException($"Task {change.After.Id} is changed twice in one commit.");
     }
 }
 

@@ -13,11 +13,9 @@ internal sealed class OutputDropping(DataFolder folder)
     /// <summary>The defaults as they can be kept: where nothing can be removed, a default cap would only refuse every task. The doctor says so.</summary>
     public TaskDefaults Moderate(TaskDefaults defaults) => defaults is { OutputCap: not null, OutputPolicy: not OutputPolicy.Stop } && Obstacle is not null ? defaults.WithoutCap() : defaults;
 
-    /// <summary>Refuses a task whose cap could not be kept.</summary>
-    /// <exception cref="InvalidTaskException">It could not.</exception>
-    public void Check(TaskSpec spec)
-    {
-        if (spec.Process is { OutputCap: not null, OutputPolicy: not OutputPolicy.Stop and var policy } && Obstacle is { } obstacle)
-            throw new InvalidTaskException(new Dictionary<string, string[]> { ["process.outputPolicy"] = [$"'{Names.Of(policy)}' cannot be kept here: {obstacle}; use stop, or no cap"] });
-    }
+    /// <summary>The field of a spec whose cap could not be kept, and why; none: it can.</summary>
+    public (string Field, string Problem)? FindBreach(TaskSpec spec) =>
+        spec.Process is { OutputCap: not null, OutputPolicy: not OutputPolicy.Stop and var policy } && Obstacle is { } obstacle
+            ? ("process.outputPolicy", $"'{Names.Of(policy)}' cannot be kept here: {obstacle}; use stop, or no cap")
+            : null;
 }

@@ -19,21 +19,15 @@ internal sealed class TaskDesk(
     /// <summary>Takes new work again.</summary>
     public void Reopen() => _closed = false;
 
-    public async Task<TaskSnapshot> SubmitAsync(TaskSubmission submission, CancellationToken cancel = default)
+    public async Task<TaskSnapshot> SubmitAsync(TaskSubmission submission, CancellationToken cancel = default) =>
+        (await AcceptAsync([submission], isBatch: false, KeyOf(submission.IdempotencyKey, submission.BodyHash), cancel))[0];
+
+    public Task<ImmutableArray<TaskSnapshot>> SubmitManyAsync(TaskBatch batch, CancellationToken cancel = default)
     {
-        if (_closed) throw new DrainingException();
-        if (!runners.Has(submission.Spec.Kind))
-            throw new InvalidTaskException(new Dictionary<string, string[]> { ["kind"] = [$"this host runs no tasks of kind {submission.Spec.Kind.ToString().ToLowerInvariant()}"] });
-        if (submission.IdempotencyKey is { } key && await store.FindKeyAsync(key, cancel) is { } known)
-        {
-            if (known.BodyHash != submission.BodyHash) throw new IdempotencyMismatchException(key, known.Task);
-            return Snap(await ledger.ReadAsync(known.Task, cancel)) with { Repeated = true };
-        }
-        dropping.Check(submission.Spec);
-        using var reservation = submission.Spec.RefuseWhenFull ? dispatcher.Reserve() : null;
-        var (record, repeated) = await ledger.SubmitAsync(submission, cancel);
-        if (reservation is not null && !repeated) dispatcher.Assign(reservation, record.Id);
-        return Snap(record) with { Repeated = repeated };
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Tasks.IsDefaultOrEmpty || batch.Tasks.Length > TaskBatch.MostTasks) throw new ArgumentException($"A batch has 1 to {TaskBatch.MostTasks} tasks.", nameof(batch));
+        if (batch.Tasks.Any(t => t.IdempotencyKey is not null)) throw new ArgumentException("A batch has one key for all of its tasks; none of them has its own.", nameof(batch));
+        return AcceptAsync(batch.Tasks, isBatch: true, KeyOf(batch.IdempotencyKey, batch.BodyHash), cancel);
     }
 
     public async Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default) => SnapWithLeftovers(await ledger.ReadAsync(id, cancel));
@@ -125,6 +119,35 @@ internal sealed class TaskDesk(
         return new(Path.Combine(runners.Folder.Attempt(id, Math.Max(1, record.Attempt)), errorStream ? ErrorFile : OutputFile), record);
     }
 
+    private static IdempotencyKey? KeyOf(string? key, string? bodyHash) => key is null ? null : new(key, bodyHash ?? "");
+
+    private async Task<ImmutableArray<TaskSnapshot>> AcceptAsync(ImmutableArray<TaskSubmission> submissions, bool isBatch, IdempotencyKey? key, CancellationToken cancel)
+    {
+        if (_closed) throw new DrainingException();
+        if (key is not null && await store.FindKeyAsync(key.Key, cancel) is { } owner) return SnapRepeated(await ledger.ReadSubmittedAsync(key, owner, submissions.Length, cancel));
+        Check(submissions, isBatch);
+        using var reserved = new Reservations();
+        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve() : null);
+        var (records, repeated) = await ledger.SubmitAsync(submissions, key, cancel);
+        if (repeated) return SnapRepeated(records);
+        reserved.Assign(dispatcher, records);
+        return [.. records.Select(Snap)];
+    }
+
+    /// <summary>Refuses what this host cannot do, each with its place in the batch.</summary>
+    private void Check(ImmutableArray<TaskSubmission> submissions, bool isBatch)
+    {
+        var errors = new Dictionary<string, string[]>();
+        for (var i = 0; i < submissions.Length; i++)
+            if (FindBreach(submissions[i].Spec) is var (field, problem)) errors[isBatch ? $"tasks[{i}].{field}" : field] = [problem];
+        if (errors.Count > 0) throw new InvalidTaskException(errors);
+    }
+
+    private (string Field, string Problem)? FindBreach(TaskSpec spec) =>
+        runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
+
+    private ImmutableArray<TaskSnapshot> SnapRepeated(ImmutableArray<TaskRecord> records) => [.. records.Select(r => Snap(r) with { Repeated = true })];
+
     /// <summary>The limit as it shall be, measured from where the clock started.</summary>
     private static TimeSpan? Move(TimeSpan? limit, LimitChange? change, TimeSpan spent) => change switch
     {
@@ -191,4 +214,20 @@ internal sealed class TaskDesk(
 
     private static DateTimeOffset? ChangedAt(LiveAttempt live, string log) =>
         new FileInfo(Path.Combine(live.Context.Folder, log)) is { Exists: true } file ? file.LastWriteTimeUtc : null;
+
+    /// <summary>The places of tasks that are refused when there is none.</summary>
+    private sealed class Reservations : IDisposable
+    {
+        private readonly List<Dispatcher.Reservation?> _each = [];
+
+        public void Add(Dispatcher.Reservation? place) => _each.Add(place);
+
+        public void Assign(Dispatcher dispatcher, ImmutableArray<TaskRecord> records)
+        {
+            for (var i = 0; i < records.Length; i++)
+                if (_each[i] is { } place) dispatcher.Assign(place, records[i].Id);
+        }
+
+        public void Dispose() => _each.ForEach(place => place?.Dispose());
+    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using Outlast.Diagnostics;
 using Outlast.Lifecycle;
 using Outlast.Storage;
@@ -8,39 +9,46 @@ namespace Outlast.Supervision;
 /// <summary>The only way to change a record: read, <see cref="TaskLifecycle.Apply"/>, commit, then tell. A wrong version means read and decide again; a wrong token means stop.</summary>
 internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth health, TimeProvider time)
 {
-    /// <summary>Makes a task durable, and its parent's count of open children with it.</summary>
-    /// <returns>The record, and whether it was there already under the same key.</returns>
-    public async Task<(TaskRecord Record, bool Repeated)> SubmitAsync(TaskSubmission submission, CancellationToken cancel)
+    /// <summary>Makes tasks durable in one commit, and their parents' counts of open children with them.</summary>
+    /// <returns>The records in the order of the submissions, with numbers that follow one another; and whether they were there already under the same key.</returns>
+    public async Task<(ImmutableArray<TaskRecord> Records, bool Repeated)> SubmitAsync(ImmutableArray<TaskSubmission> submissions, IdempotencyKey? key, CancellationToken cancel)
     {
         while (true)
         {
-            var at = time.GetUtcNow();
-            var draft = new Draft();
-            TaskRecord? parent = null;
-            if (submission.Parent is { } parentId)
-            {
-                parent = await store.FindAsync(parentId, cancel) ?? throw new TaskNotFoundException(parentId.ToString());
-                if (TaskLifecycle.Apply(parent, Transition.ChildAdded(default, at)) is Decision.Refused) throw new ParentEndedException(parent);
-            }
-            var id = TaskId.New(at);
-            if (parent is not null && !submission.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, at));
-            var key = submission.IdempotencyKey is { } k ? new IdempotencyKey(k, submission.BodyHash ?? "") : null;
-            draft.Add(TaskLifecycle.Submit(id, submission.Spec, parent, submission.Actor, at), key);
+            var (draft, ids) = await DraftAsync(submissions, key, cancel);
             var verdict = await CommitAsync(draft, cancel);
             switch (verdict.Result)
             {
                 case CommitResult.Committed:
-                    Milestone.Reach(Milestone.SubmitCommitted, id);
+                    foreach (var id in ids) Milestone.Reach(Milestone.SubmitCommitted, id);
                     feed.Publish(verdict);
-                    return (verdict.Records.First(r => r.Id == id), false);
+                    return ([.. verdict.Records.Where(r => r.Version == 1)], false);
                 case CommitResult.KeyTaken:
-                    var owner = verdict.Offender!.Value;
-                    if (verdict.KeyHash != key!.BodyHash) throw new IdempotencyMismatchException(key.Key, owner);
-                    return (await ReadAsync(owner, cancel), true);
+                    return (await ReadSubmittedAsync(key!, new(verdict.Offender!.Value, verdict.KeyHash!), submissions.Length, cancel), true);
                 case CommitResult.WrongVersion or CommitResult.WrongToken:
                     break;
             }
         }
+    }
+
+    /// <summary>What was submitted under a key.</summary>
+    /// <param name="key">The key, with the hash of what is submitted now.</param>
+    /// <param name="owner">Who has it: the first that was submitted, and the hash of what was.</param>
+    /// <param name="count">How many were.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="IdempotencyMismatchException">It was something else.</exception>
+    /// <exception cref="TaskRemovedException">One of them was removed.</exception>
+    public async Task<ImmutableArray<TaskRecord>> ReadSubmittedAsync(IdempotencyKey key, KeyOwner owner, int count, CancellationToken cancel)
+    {
+        if (owner.BodyHash != key.BodyHash) throw new IdempotencyMismatchException(key.Key, owner.Task);
+        var records = ImmutableArray.CreateBuilder<TaskRecord>(count);
+        records.Add(await ReadAsync(owner.Task, cancel));
+        while (records.Count < count)
+        {
+            var name = (records[0].Number + records.Count).ToString(CultureInfo.InvariantCulture);
+            records.Add(await ReadAsync(await store.ResolveAsync(name, cancel) is [var next] ? next : throw new TaskNotFoundException(name), cancel));
+        }
+        return records.MoveToImmutable();
     }
 
     /// <summary>Reads a record.</summary>
@@ -107,6 +115,27 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     /// <summary>Notes events of the host itself.</summary>
     public async Task NoteHostAsync(TaskEventDraft what, CancellationToken cancel) =>
         feed.Publish(await store.CommitAsync(new StoreCommit([]) { HostEvents = [what] }, cancel));
+
+    private async Task<(Draft Draft, ImmutableArray<TaskId> Ids)> DraftAsync(ImmutableArray<TaskSubmission> submissions, IdempotencyKey? key, CancellationToken cancel)
+    {
+        var at = time.GetUtcNow();
+        var draft = new Draft();
+        var ids = ImmutableArray.CreateBuilder<TaskId>(submissions.Length);
+        foreach (var submission in submissions)
+        {
+            var id = TaskId.New(at);
+            TaskRecord? parent = null;
+            if (submission.Parent is { } parentId)
+            {
+                parent = draft.Find(parentId) ?? await store.FindAsync(parentId, cancel) ?? throw new TaskNotFoundException(parentId.ToString());
+                if (TaskLifecycle.Apply(parent, Transition.ChildAdded(default, at)) is Decision.Refused) throw new ParentEndedException(parent);
+                if (!submission.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, at));
+            }
+            draft.Add(TaskLifecycle.Submit(id, submission.Spec, parent, submission.Actor, at), ids.Count == 0 ? key : null);
+            ids.Add(id);
+        }
+        return (draft, ids.MoveToImmutable());
+    }
 
     private static string? MilestoneOf(Transition transition) => transition switch
     {

@@ -18,6 +18,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
     /// <summary>Thrown by every call from now on.</summary>
     public Exception? Fault { get; set; }
     public List<TaskSubmission> Submissions { get; } = [];
+    public List<TaskBatch> Batches { get; } = [];
     public List<StopCommand> Stops { get; } = [];
     public List<DepartureOrder> Departures { get; } = [];
     public int CalledOff { get; private set; }
@@ -109,6 +110,13 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
         ThrowFault();
         Submissions.Add(submission);
         return Task.FromResult(new TaskSnapshot(Add(submission.Spec, TaskState.Queued)));
+    }
+
+    public Task<ImmutableArray<TaskSnapshot>> SubmitManyAsync(TaskBatch batch, CancellationToken cancel = default)
+    {
+        ThrowFault();
+        Batches.Add(batch);
+        return Task.FromResult<ImmutableArray<TaskSnapshot>>([.. batch.Tasks.Select(t => new TaskSnapshot(Add(t.Spec, TaskState.Queued)))]);
     }
 
     public Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default) => Task.FromResult(Find(id));

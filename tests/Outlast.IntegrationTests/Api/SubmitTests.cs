@@ -51,6 +51,50 @@ public sealed class SubmitTests
     }
 
     [Fact]
+    public async Task A_batch_answers_202_with_its_tasks_in_order()
+    {
+        await using var host = await ApiHost.StartAsync();
+        var parent = host.Tasks.Add();
+        using var response = await host.PostAsync("/v1/tasks", $$"""
+            { "tasks": [ {"process": {"argv": ["make"]} }, {"name": "second", "parent": "{{parent.Id}}", "process": {"argv": ["a"]}, "timeout": "1m"}, {"process": {"shell": "b"}, "whenFull": "refuse"} ] }
+            """, ("Idempotency-Key", "build-4711"), ("Outlast-Via", "cli"));
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        var tasks = (await response.JsonAsync()).GetProperty("tasks").EnumerateArray().ToList();
+        Assert.Equal(["make", "second", "sh"], tasks.Select(t => t.GetProperty("name").GetString()));
+        var batch = Assert.Single(host.Tasks.Batches);
+        Assert.Equal(("build-4711", 64), (batch.IdempotencyKey, batch.BodyHash!.Length));
+        Assert.Equal([null, parent.Id, null], batch.Tasks.Select(t => t.Parent));
+        Assert.Equal((TimeSpan.FromMinutes(1), true, "cli"), (batch.Tasks[1].Spec.Timeout, batch.Tasks[2].Spec.RefuseWhenFull, batch.Tasks[0].Actor.Via));
+        var request = new SubmitRequest { Name = "one", Process = new() { Argv = ["x"] } };
+        var more = await host.Client.SubmitManyAsync([request, request with { Name = "two" }]);
+        Assert.Equal(["one", "two"], more.Select(t => t.Name));
+    }
+
+    [Fact]
+    public async Task Every_bad_field_of_a_batch_is_named_with_its_place()
+    {
+        await using var host = await ApiHost.StartAsync();
+        using var response = await host.PostAsync("/v1/tasks", """
+            { "tasks": [ {"process": {"argv": ["a"]}}, {"process": {"argv": []}}, 7, {"process": {"argv": ["a"], "cwd": "w"}, "timeout": "soon"}, {"colour": "red"} ], "session": "s" }
+            """);
+        var errors = (await response.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid)).GetProperty("errors").EnumerateObject().Select(e => e.Name);
+        Assert.Equal(["session", "tasks[1].process.argv", "tasks[2]", "tasks[3].process.cwd", "tasks[3].timeout", "tasks[4].colour", "tasks[4].process"], errors);
+        Assert.Empty(host.Tasks.Batches);
+    }
+
+    [Theory]
+    [InlineData("[]", "has 0; 1 to 1000 are expected")]
+    [InlineData("{}", "must be a list of objects")]
+    [InlineData(null, "has 1001; 1 to 1000 are expected")]
+    public async Task A_batch_has_1_to_1000_tasks(string? tasks, string complaint)
+    {
+        await using var host = await ApiHost.StartAsync();
+        tasks ??= "[" + string.Join(',', Enumerable.Repeat("{\"process\": {\"argv\": [\"a\"]}}", 1001)) + "]";
+        using var response = await host.PostAsync("/v1/tasks", "{ \"tasks\": " + tasks + " }");
+        Assert.Equal(complaint, (await response.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid)).GetProperty("errors").GetProperty("tasks")[0].GetString());
+    }
+
+    [Fact]
     public async Task Defaults_are_resolved_at_the_door()
     {
         await using var host = await ApiHost.StartAsync(defaults: new() { ProcessTimeout = TimeSpan.FromHours(1), ProcessIdleTimeout = TimeSpan.FromMinutes(20), ProcessStopGrace = TimeSpan.FromSeconds(4) });

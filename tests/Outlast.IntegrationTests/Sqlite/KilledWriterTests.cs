@@ -34,6 +34,7 @@ public sealed class KilledWriterTests : IDisposable
             Assert.Equal("ok", _folder.Read("PRAGMA integrity_check"));
             // Whole commits only: each record has exactly the events that it counts, and each is counted once.
             Assert.Equal("0", _folder.Read("SELECT count(*) FROM tasks t WHERE events <> (SELECT count(*) FROM events e WHERE e.task = t.id) OR events <> (SELECT max(task_seq) FROM events e WHERE e.task = t.id)"));
+            Assert.Equal("0", _folder.Read("SELECT count(*) FROM (SELECT 1 FROM tasks WHERE session IS NOT NULL GROUP BY session HAVING count(*) <> 50 OR max(number) - min(number) <> 49)"));
             Assert.Equal("0", _folder.Read("SELECT count(*) FROM tasks t LEFT JOIN specs s ON s.number = t.number WHERE s.number IS NULL"));
             Assert.Equal("0", _folder.Read("SELECT count(*) FROM counts c WHERE tasks <> (SELECT count(*) FROM tasks t WHERE t.state = c.state)"));
             Assert.Equal("1", _folder.Read("SELECT last_number = (SELECT max(number) FROM tasks) AND last_event = (SELECT max(seq) FROM events) FROM meta"));
