@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Outlast.Cli.Rendering;
 using Outlast.Cli.Verbs;
 
@@ -10,7 +11,8 @@ internal static class CommandLine
     private static readonly (string Name, Func<CommandContext, Command> Create)[] Verbs =
     [
         ("ps", PsVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
-        ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("events", EventsVerb.Create), ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create), ("version", VersionVerb.Create),
+        ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("events", EventsVerb.Create), ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
+        (ConfigVerb.Name, ConfigVerb.Create), ("version", VersionVerb.Create),
     ];
 
     public static async Task<int> RunAsync(CommandContext context, string[] args)
@@ -69,7 +71,12 @@ internal static class CommandLine
         return root;
     }
 
-    private static string Help(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "--help" : $"{parsed.CommandResult.Command.Name} --help";
+    private static string Help(ParseResult parsed)
+    {
+        List<string> words = ["--help"];
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult { Command: not RootCommand } named; at = at.Parent) words.Insert(0, named.Command.Name);
+        return string.Join(' ', words);
+    }
 
     private static string Complaint(CommandContext context, ParseResult parsed)
     {

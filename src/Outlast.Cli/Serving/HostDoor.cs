@@ -78,6 +78,14 @@ internal sealed class HostDoor
 
     public HostLockHolder? Holder() => HostLockHolder.Read(_folder);
 
+    /// <summary>Every setting, of the host that runs where one does, and everything that is wrong with what is set here.</summary>
+    public (IReadOnlyList<ExplainedSetting> Settings, IReadOnlyList<string> Errors) Explain(IReadOnlyList<SettingView>? running)
+    {
+        var (local, errors) = LocalSettings.Read(_folder, _caller.Variable);
+        var (file, _) = LocalSettings.Read(_folder, _ => null);
+        return (ExplainedSetting.Of(running, local, file), errors);
+    }
+
     /// <summary>Whether somebody listens at a socket.</summary>
     internal static bool Answers(string path)
     {

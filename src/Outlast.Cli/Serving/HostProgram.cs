@@ -108,14 +108,8 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
 
     public static OutlastSettings ReadSettings(DataFolder folder)
     {
-        try
-        {
-            return OutlastSettings.Load(File.Exists(folder.Settings) ? File.ReadAllText(folder.Settings) : null, Environment.GetEnvironmentVariable);
-        }
-        catch (SettingsException e)
-        {
-            throw CommandException.Usage(e.Message);
-        }
+        var (settings, errors) = LocalSettings.Read(folder, Environment.GetEnvironmentVariable);
+        return errors.IsEmpty ? settings : throw CommandException.Usage(new SettingsException(errors).Message);
     }
 
     private IReadOnlyList<Socket> Open(IPEndPoint? listen)

@@ -12,37 +12,43 @@ namespace Outlast.Hosting;
 /// </remarks>
 public sealed class OutlastSettings
 {
+    /// <summary>Every setting is read here, and nowhere else: key, default, range, and what it does in one line, which <c>config explain</c> and docs/configuration.md show.</summary>
     private OutlastSettings(Values values)
     {
         Defaults = new TaskDefaults
         {
-            ProcessTimeout = values.Limit("process.timeout", null),
-            ProcessIdleTimeout = values.Limit("process.idleTimeout", null),
-            ProcessIdleWarning = values.Limit("process.idleWarning", new TaskDefaults().ProcessIdleWarning),
-            OutputCap = values.Size("output.cap", new TaskDefaults().OutputCap),
-            OutputPolicy = values.Word("output.policy", new TaskDefaults().OutputPolicy),
-            ProcessStopGrace = values.Time("process.stopGrace", new TaskDefaults().ProcessStopGrace, TimeSpan.Zero, TimeSpan.FromDays(1)),
+            ProcessTimeout = values.Limit("process.timeout", null, "The most time that a command may take, where it does not say itself (--timeout)"),
+            ProcessIdleTimeout = values.Limit("process.idleTimeout", null, "How long a command may be silent, where it does not say itself (--idle-timeout)"),
+            ProcessIdleWarning = values.Limit("process.idleWarning", new TaskDefaults().ProcessIdleWarning, "After how much silence a warning goes out, where the command does not say itself (--idle-warning)"),
+            OutputCap = values.Size("output.cap", new TaskDefaults().OutputCap, "How much a command may print, where it does not say itself (--output-cap)"),
+            OutputPolicy = values.Word("output.policy", new TaskDefaults().OutputPolicy, "What becomes of output beyond the cap, where the command does not say itself (--output-policy)"),
+            ProcessStopGrace = values.Time("process.stopGrace", new TaskDefaults().ProcessStopGrace, TimeSpan.Zero, TimeSpan.FromDays(1),
+                "How long a stop waits between asking and killing, where the command does not say itself (--stop-grace)"),
         };
         Dispatcher = new DispatcherOptions
         {
-            Processes = values.Count("concurrency.processes", new DispatcherOptions().Processes),
-            Total = values.CountOrNone("concurrency.total"),
+            Processes = values.Count("concurrency.processes", new DispatcherOptions().Processes, "How many commands run at once; the rest is queued", defaultInWords: "2 for each processor, at least 8"),
+            Total = values.CountOrNone("concurrency.total", "How many tasks of all kinds run at once"),
         };
-        Watchdog = new WatchdogOptions { Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)) };
+        Watchdog = new WatchdogOptions
+        {
+            Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How often running tasks are looked at for signs of life; a limit fires at most that much late"),
+        };
         Pruner = new PrunerOptions
         {
-            Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max),
-            Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero, Duration.Max),
-            Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
+            Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max, "How long an ended task and its output are kept, from its end"),
+            Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero, Duration.Max, "How long a removed task's id still says when and why it was removed"),
+            Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "How often what is kept too long is looked for"),
         };
-        HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30));
-        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60));
+        HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30), "After how long without open task and client a host that a verb started ends itself");
+        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain)");
 
         values.MustBeLess("process.idleWarning", Defaults.ProcessIdleWarning, "process.idleTimeout", Defaults.ProcessIdleTimeout);
         values.MustBeLess("process.idleTimeout", Defaults.ProcessIdleTimeout, "process.timeout", Defaults.ProcessTimeout);
         values.MustBeLess("retention.tasks", Pruner.Tasks, "retention.tombstones", Pruner.Tombstones);
         values.RefuseUnknown();
         All = values.Used;
+        Descriptions = values.Described;
     }
 
     /// <summary>Limits of tasks that do not set their own.</summary>
@@ -62,15 +68,28 @@ public sealed class OutlastSettings
     /// <summary>Every setting in force.</summary>
     public ImmutableArray<SettingValue> All { get; }
 
+    /// <summary>What every setting means, in the order of <see cref="All"/>.</summary>
+    public ImmutableArray<SettingDescription> Descriptions { get; }
+
     /// <summary>The settings that a file's text and an environment make.</summary>
     /// <param name="json">The text of <c>outlast.json</c>; none when there is no such file.</param>
     /// <param name="environment">Reads an environment variable.</param>
     /// <exception cref="SettingsException">Something is unknown, malformed or contradictory: all of it at once.</exception>
     public static OutlastSettings Load(string? json, Func<string, string?> environment)
     {
+        var (settings, errors) = Examine(json, environment);
+        return errors.IsEmpty ? settings : throw new SettingsException(errors);
+    }
+
+    /// <summary>The same for somebody who wants to see it faults and all: what is faulty counts as not set.</summary>
+    /// <param name="json">The text of <c>outlast.json</c>; none when there is no such file.</param>
+    /// <param name="environment">Reads an environment variable.</param>
+    /// <returns>The settings, and what is wrong, one sentence each.</returns>
+    public static (OutlastSettings Settings, ImmutableArray<string> Errors) Examine(string? json, Func<string, string?> environment)
+    {
         var values = new Values(json, environment);
         var settings = new OutlastSettings(values);
-        return values.Errors.Count == 0 ? settings : throw new SettingsException([.. values.Errors]);
+        return (settings, [.. values.Errors]);
     }
 
     /// <summary>The environment's name of a key.</summary>
@@ -83,6 +102,7 @@ public sealed class OutlastSettings
         private readonly Func<string, string?> _environment;
         private readonly Dictionary<string, string> _file = new(StringComparer.Ordinal);
         private readonly List<SettingValue> _used = [];
+        private readonly List<SettingDescription> _described = [];
 
         public Values(string? json, Func<string, string?> environment)
         {
@@ -104,22 +124,25 @@ public sealed class OutlastSettings
 
         public ImmutableArray<SettingValue> Used => [.. _used];
 
-        public TimeSpan? Limit(string key, TimeSpan? @default) => Read(key, @default, Show, text =>
+        public ImmutableArray<SettingDescription> Described => [.. _described];
+
+        public TimeSpan? Limit(string key, TimeSpan? @default, string about) => Read(Describe(key, Show(@default), "a duration, or none", about), @default, Show, text =>
             text is "none" or "0" ? (true, (TimeSpan?)null) : (Duration.TryParse(text, out var d), d), "is no duration; write 90s, 10m, PT10M or none");
 
-        public TimeSpan Time(string key, TimeSpan @default, TimeSpan least, TimeSpan most) => Read(key, @default, d => Show(d), text =>
-            (Duration.TryParse(text, out var d) && d >= least && d <= most, d), $"is no duration from {Duration.Format(least)} to {Duration.Format(most)}; write 90s, 10m or PT10M");
+        public TimeSpan Time(string key, TimeSpan @default, TimeSpan least, TimeSpan most, string about) =>
+            Read(Describe(key, Show(@default), $"a duration from {Duration.Format(least)} to {Duration.Format(most)}", about), @default, d => Show(d), text =>
+                (Duration.TryParse(text, out var d) && d >= least && d <= most, d), $"is no duration from {Duration.Format(least)} to {Duration.Format(most)}; write 90s, 10m or PT10M");
 
-        public int Count(string key, int @default) => Read(key, @default, n => n.ToString(CultureInfo.InvariantCulture), text =>
+        public int Count(string key, int @default, string about, string? defaultInWords = null) => Read(Describe(key, defaultInWords ?? Show(@default), "a number from 1 to 100000", about), @default, n => Show(n), text =>
             (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000");
 
-        public int? CountOrNone(string key) => Read<int?>(key, null, n => n?.ToString(CultureInfo.InvariantCulture) ?? "none", text =>
+        public int? CountOrNone(string key, string about) => Read<int?>(Describe(key, "none", "a number from 1 to 100000, or none", about), null, Show, text =>
             text == "none" ? (true, null) : (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000, nor none");
 
-        public long? Size(string key, long? @default) => Read(key, @default, bytes => bytes is { } b ? ByteSize.Format(b) : "none", text =>
+        public long? Size(string key, long? @default, string about) => Read(Describe(key, @default is { } size ? ByteSize.Format(size) : "none", "a size in bytes, or none", about), @default, bytes => bytes is { } b ? ByteSize.Format(b) : "none", text =>
             text is "none" or "0" ? (true, (long?)null) : (ByteSize.TryParse(text, out var b), b), "is no size; write 65536, 64KiB, 10MiB, 1GiB or none");
 
-        public T Word<T>(string key, T @default) where T : struct, Enum => Read(key, @default, Names.Of, text => (Names.TryParse<T>(text, out var word), word), $"is not one of {string.Join(", ", Names.All<T>())}");
+        public T Word<T>(string key, T @default, string about) where T : struct, Enum => Read(Describe(key, Names.Of(@default), $"one of {string.Join(", ", Names.All<T>())}", about), @default, Names.Of, text => (Names.TryParse<T>(text, out var word), word), $"is not one of {string.Join(", ", Names.All<T>())}");
 
         public void MustBeLess(string shorter, TimeSpan? a, string longer, TimeSpan? b)
         {
@@ -135,6 +158,12 @@ public sealed class OutlastSettings
         }
 
         private string From(string key) => _used.First(u => u.Key == key).From;
+
+        private string Describe(string key, string @default, string range, string about)
+        {
+            _described.Add(new(key, @default, range, about));
+            return key;
+        }
 
         private T Read<T>(string key, T @default, Func<T, string> show, Func<string, (bool Ok, T Value)> parse, string complaint)
         {
@@ -162,7 +191,20 @@ public sealed class OutlastSettings
         }
 
         private static string Show(TimeSpan? span) => span is { } s ? Duration.Format(s) : "none";
+
+        private static string Show(int? count) => count?.ToString(CultureInfo.InvariantCulture) ?? "none";
     }
+}
+
+/// <summary>What a setting means.</summary>
+/// <param name="Key">As in <c>outlast.json</c>.</param>
+/// <param name="Default">What it is where nobody sets it.</param>
+/// <param name="Range">What it may be, with its unit.</param>
+/// <param name="About">What it does, in one line.</param>
+public sealed record SettingDescription(string Key, string Default, string Range, string About)
+{
+    /// <summary>The name of the environment variable that sets it.</summary>
+    public string Variable => OutlastSettings.EnvironmentName(Key);
 }
 
 /// <summary>Settings that cannot be: every fault at once.</summary>

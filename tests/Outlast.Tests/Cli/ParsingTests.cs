@@ -27,6 +27,8 @@ public sealed class ParsingTests
     [InlineData("serve --listen 127.0.0.1:0")]
     [InlineData("shutdown --json")]
     [InlineData("doctor --json")]
+    [InlineData("config explain --json")]
+    [InlineData("config explain process.timeout")]
     [InlineData("version --json")]
     public void Everything_promised_parses(string line) => Assert.Empty(Parse(line).Errors);
 
@@ -55,6 +57,8 @@ public sealed class ParsingTests
     [InlineData("chat a")]
     [InlineData("inbox")]
     [InlineData("wait")]
+    [InlineData("config")]
+    [InlineData("config explain a b")]
     [InlineData("show")]
     [InlineData("show 1 2")]
     [InlineData("ps --limit 0")]
