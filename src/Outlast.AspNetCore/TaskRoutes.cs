@@ -41,10 +41,13 @@ internal sealed class TaskRoutes(Api api)
     {
         var query = new QueryFields(context.Request.Query);
         var wait = query.Wait("wait");
+        var live = query.Flag("live");
         query.ThrowIfAny();
         var id = Api.IdOf(context);
-        await AnswerAsync(context, StatusCodes.Status200OK, wait > TimeSpan.Zero ? await WaitAsync(context, id, wait.Value).ConfigureAwait(false)
-            : await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+        var snapshot = wait > TimeSpan.Zero ? await WaitAsync(context, id, wait.Value).ConfigureAwait(false) : await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false);
+        var view = TaskViews.Of(snapshot);
+        if (live) view = (await MeasureAsync(context, [view]).ConfigureAwait(false))[0];
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, view, OutlastJson.Wire.TaskView).ConfigureAwait(false);
     }
 
     public async Task ListAsync(HttpContext context)
@@ -62,9 +65,12 @@ internal sealed class TaskRoutes(Api api)
             Before = query.Whole("cursor", 1, long.MaxValue),
             Limit = (int)(query.Whole("limit", 1, 1000) ?? 50),
         };
+        var live = query.Flag("live");
         query.ThrowIfAny();
         var page = await api.Tasks.ListAsync(wanted, context.RequestAborted).ConfigureAwait(false);
-        var view = new TaskListView([.. page.Tasks.Select(TaskViews.Of)], page.Next?.ToString(CultureInfo.InvariantCulture));
+        IReadOnlyList<TaskView> tasks = [.. page.Tasks.Select(TaskViews.Of)];
+        if (live) tasks = await MeasureAsync(context, tasks).ConfigureAwait(false);
+        var view = new TaskListView(tasks, page.Next?.ToString(CultureInfo.InvariantCulture));
         await Api.AnswerAsync(context, StatusCodes.Status200OK, view, OutlastJson.Wire.TaskListView).ConfigureAwait(false);
     }
 
@@ -146,6 +152,13 @@ internal sealed class TaskRoutes(Api api)
         {
             return await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The same tasks, the running ones with what they use now.</summary>
+    private async Task<IReadOnlyList<TaskView>> MeasureAsync(HttpContext context, IReadOnlyList<TaskView> tasks)
+    {
+        var measured = await api.Tasks.MeasureAsync([.. tasks.Where(t => !t.HasEnded).Select(t => TaskId.Parse(t.Id))], context.RequestAborted).ConfigureAwait(false);
+        return [.. tasks.Select(t => measured.TryGetValue(TaskId.Parse(t.Id), out var now) ? t with { Live = TaskViews.Of(now) } : t)];
     }
 
     private static Task AnswerAsync(HttpContext context, int status, TaskSnapshot snapshot) => Api.AnswerAsync(context, status, TaskViews.Of(snapshot), OutlastJson.Wire.TaskView);

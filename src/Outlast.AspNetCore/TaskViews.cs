@@ -42,6 +42,9 @@ internal static class TaskViews
         };
     }
 
+    public static LiveView Of(LiveFacts now) =>
+        new(Milliseconds(now.Cpu)!.Value, now.MemoryBytes, now.Processes, now.CpuPercent is { } percent ? Math.Round(percent, 1) : null, (long?)now.OutputBytesPerSecond);
+
     public static TaskTreeView Of(TaskTree tree) => new(Of(tree.Task), [.. tree.Children.Select(Of)]);
 
     public static LeftoversView Of(LeftoverSnapshot left) => new(Of(left.Task), [.. left.Ended.Select(Of)], [.. left.Survivors.Select(Of)]);

@@ -31,16 +31,16 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public async Task<IReadOnlyList<TaskView>> SubmitManyAsync(IReadOnlyList<SubmitRequest> requests, string? idempotencyKey = null, CancellationToken cancel = default) =>
         (await PostTasksAsync(new(requests), OutlastJson.Wire.SubmitManyRequest, OutlastJson.Wire.TaskListView, idempotencyKey, cancel).ConfigureAwait(false)).Tasks;
 
-    /// <summary>Reads a task: at its end or after <paramref name="wait"/>, where one is given.</summary>
-    public Task<TaskView> GetAsync(string id, TimeSpan? wait = null, CancellationToken cancel = default) =>
-        ReadAsync($"{Route(id)}{(wait is { } w ? $"?wait={Milliseconds(w)}ms" : "")}", OutlastJson.Wire.TaskView, cancel);
+    /// <summary>Reads a task: at its end or after <paramref name="wait"/>, where one is given; with <paramref name="live"/> what it uses now is measured too.</summary>
+    public Task<TaskView> GetAsync(string id, TimeSpan? wait = null, bool live = false, CancellationToken cancel = default) =>
+        ReadAsync($"{Route(id)}{(live ? "?live=true" : "")}{(wait is { } w ? $"{(live ? '&' : '?')}wait={Milliseconds(w)}ms" : "")}", OutlastJson.Wire.TaskView, cancel);
 
     /// <summary>Waits until the task has ended, however long that takes.</summary>
     public async Task<TaskView> WaitAsync(string id, CancellationToken cancel = default)
     {
         while (true)
         {
-            var task = await GetAsync(id, TimeSpan.FromMinutes(1), cancel).ConfigureAwait(false);
+            var task = await GetAsync(id, TimeSpan.FromMinutes(1), cancel: cancel).ConfigureAwait(false);
             if (task.HasEnded) return task;
         }
     }

@@ -24,12 +24,15 @@ public sealed record TaskListQuery
     /// <summary>At most so many, 1 to 1,000.</summary>
     public int Limit { get; init; } = 50;
 
+    /// <summary>Whether running tasks are measured: see <see cref="TaskView.Live"/>.</summary>
+    public bool Live { get; init; }
+
     internal string ToQuery()
     {
         (string Name, string? Value)[] filters =
         [
             ("state", States.Count > 0 ? string.Join(',', States) : null), ("kind", Kind), ("session", Session), ("parent", Parent), ("root", Root), ("label", Label),
-            ("q", Text), ("cursor", Cursor), ("limit", Limit.ToString(CultureInfo.InvariantCulture)),
+            ("q", Text), ("cursor", Cursor), ("live", Live ? "true" : null), ("limit", Limit.ToString(CultureInfo.InvariantCulture)),
         ];
         return "?" + string.Join('&', filters.Where(f => f.Value is not null).Select(f => $"{f.Name}={Uri.EscapeDataString(f.Value!)}"));
     }

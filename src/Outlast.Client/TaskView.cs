@@ -46,6 +46,8 @@ public sealed record TaskView
     public ProgressView? Progress { get; init; }
     /// <summary>How long it has been silent; only while it runs.</summary>
     public long? IdleMs { get; init; }
+    /// <summary>What it uses now; only of a running task, and only when asked for.</summary>
+    public LiveView? Live { get; init; }
     /// <summary>That it is asked to stop.</summary>
     public StopView? Stop { get; init; }
     /// <summary><c>finishing</c> while its own work is over and its children are awaited.</summary>
@@ -137,6 +139,14 @@ public sealed record ProcessView(int Pid, int? CommandPid, string BootId, long S
 
 /// <summary>How far the work is.</summary>
 public sealed record ProgressView(double? Fraction, string? Text);
+
+/// <summary>What a running task uses, measured when it was read.</summary>
+/// <param name="CpuMs">CPU time so far.</param>
+/// <param name="MemoryBytes">Resident memory of all its processes together.</param>
+/// <param name="Processes">How many of them are alive.</param>
+/// <param name="CpuPercent">CPU since the measurement before, 100 for one processor; absent at the first.</param>
+/// <param name="OutputBytesPerSecond">Output since the measurement before; absent at the first.</param>
+public sealed record LiveView(long CpuMs, long MemoryBytes, int Processes, double? CpuPercent, long? OutputBytesPerSecond);
 
 /// <summary>Who did something, and through which door.</summary>
 public sealed record ActorView(string Type, string Id, string? Via);

@@ -68,6 +68,9 @@ public interface ITaskClient
     /// <exception cref="TaskEndedException">It has ended.</exception>
     Task SendAsync(TaskId id, ReadOnlyMemory<byte> bytes, bool end, CancellationToken cancel = default);
 
+    /// <summary>Measures what running tasks use at this moment: one look at the machine for all of them. What does not run here is absent.</summary>
+    Task<ImmutableDictionary<TaskId, LiveFacts>> MeasureAsync(IReadOnlyCollection<TaskId> tasks, CancellationToken cancel = default);
+
     /// <summary>Events after a number, oldest first; <see cref="EventPage.GapUntil"/> says if older ones are no longer kept.</summary>
     Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default);
 
@@ -127,6 +130,14 @@ public sealed record LeftoverSnapshot(TaskSnapshot Task, ImmutableArray<Survivor
 /// <param name="Position">From 1.</param>
 /// <param name="WaitsFor">In words: <c>kind process: 8 of 8</c>, <c>not before 2026-11-20T10:00:00.000Z</c>.</param>
 public sealed record QueuePlace(int Position, string WaitsFor);
+
+/// <summary>What a running task uses, measured when it was asked for.</summary>
+/// <param name="Cpu">CPU time of everything that belongs to it, as far as it was looked at.</param>
+/// <param name="MemoryBytes">The resident memory of all its processes together.</param>
+/// <param name="Processes">How many of its processes are alive, with the shell that keeps its end.</param>
+/// <param name="CpuPercent">CPU time since the measurement before, 100 for one processor; none at the first.</param>
+/// <param name="OutputBytesPerSecond">What it printed since the measurement before; none at the first.</param>
+public sealed record LiveFacts(TimeSpan Cpu, long MemoryBytes, int Processes, double? CpuPercent, double? OutputBytesPerSecond);
 
 /// <summary>Which tasks.</summary>
 public sealed record TaskQuery

@@ -109,7 +109,7 @@ public sealed class ScriptedAttempt(AttemptContext context)
 
     public TaskCompletionSource<TaskOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public AttemptVitals Vitals { get; set; } = new(OutputFacts.Empty, null, TimeSpan.Zero, 1, 1, 0);
+    public AttemptVitals Vitals { get; set; } = new(OutputFacts.Empty, null, TimeSpan.Zero, 1, 1, 0, 0);
 
     /// <summary>It prints.</summary>
     public void Print(long bytes) => Vitals = Vitals with { Output = Vitals.Output with { Bytes = Vitals.Output.Bytes + bytes } };

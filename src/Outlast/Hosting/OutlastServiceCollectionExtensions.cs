@@ -28,6 +28,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<TaskLedger>();
         services.AddSingleton<LiveAttempts>();
         services.AddSingleton<RunnerSet>();
+        services.AddSingleton<LiveGauge>();
         services.AddSingleton<Stopper>();
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();

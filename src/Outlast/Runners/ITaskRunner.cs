@@ -133,7 +133,8 @@ public sealed record LeftoverReport(ImmutableArray<Survivor> Ended, ImmutableArr
 /// <param name="Births">How many of its processes have been seen so far.</param>
 /// <param name="Processes">How many of its processes are alive (zombies are not).</param>
 /// <param name="PeakBytes">The largest resident memory of any one of them so far.</param>
-public sealed record AttemptVitals(OutputFacts Output, DateTimeOffset? LastOutputAt, TimeSpan Cpu, int Births, int Processes, long PeakBytes);
+/// <param name="MemoryBytes">The resident memory of all of them together now; pages that they share count once each.</param>
+public sealed record AttemptVitals(OutputFacts Output, DateTimeOffset? LastOutputAt, TimeSpan Cpu, int Births, int Processes, long PeakBytes, long MemoryBytes);
 
 /// <summary>An attempt provably did not start, through no fault of its own.</summary>
 public sealed class NeverStartedException(string message, Exception? inner = null) : OutlastException(message, inner);

@@ -23,6 +23,7 @@ internal sealed class LiveAttempt
     public ITaskRunner Runner { get; }
     public AttemptClock Clock { get; }
     public Place Place { get; }
+    public RateMeter Rates { get; } = new();
     public TaskClaim Claim { get; }
 
     /// <summary>Cancelled when the rest of a stop's grace is to be skipped.</summary>

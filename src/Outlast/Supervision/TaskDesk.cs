@@ -7,7 +7,7 @@ namespace Outlast.Supervision;
 
 /// <summary>The one door of a host: what people, programs and routes ask of it.</summary>
 internal sealed class TaskDesk(
-    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, OutputDropping dropping, TimeProvider time) : ITaskClient
+    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, OutputDropping dropping, LiveGauge gauge, TimeProvider time) : ITaskClient
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -108,6 +108,9 @@ internal sealed class TaskDesk(
     }
 
     public Task SendAsync(TaskId id, ReadOnlyMemory<byte> bytes, bool end, CancellationToken cancel = default) => input.SendAsync(id, bytes, end, cancel);
+
+    public Task<ImmutableDictionary<TaskId, LiveFacts>> MeasureAsync(IReadOnlyCollection<TaskId> tasks, CancellationToken cancel = default) =>
+        Task.Run(() => gauge.Measure([.. tasks.Distinct().Select(attempts.Find).OfType<LiveAttempt>()]), cancel);
 
     public Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default) => store.EventsAsync(query, cancel);
 

@@ -182,6 +182,9 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
         return Task.CompletedTask;
     }
 
+    public Task<ImmutableDictionary<TaskId, LiveFacts>> MeasureAsync(IReadOnlyCollection<TaskId> tasks, CancellationToken cancel = default) =>
+        throw new InvalidOperationException("Nobody asked for measurements.");
+
     public Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default)
     {
         ThrowFault();

@@ -39,6 +39,23 @@ public sealed class RuntimeTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Requirement", "U-63")]
+    public async Task A_running_task_is_measured_only_for_who_asks()
+    {
+        var task = await _client.SubmitAsync(Shell("echo up; sleep 300 & exec sleep 300"));
+        LiveView? live = null;
+        await Eventually.TrueAsync(async () => (live = (await _client.GetAsync(task.Id, live: true)).Live) is { Processes: >= 2 }, "its processes are counted");
+        Assert.InRange(live!.MemoryBytes, 100_000, 1_000_000_000);
+        Assert.Null((await _client.GetAsync(task.Id)).Live);
+        Assert.Null((await _client.ListAsync()).Tasks.Single().Live);
+
+        await Eventually.TrueAsync(async () => (await _client.ListAsync(new() { Live = true })).Tasks.Single().Live is { CpuPercent: not null, OutputBytesPerSecond: not null }, "rates are known from the second measurement on");
+        await _client.StopAsync(task.Id, new(null, true));
+        await _client.WaitAsync(task.Id).Soon();
+        Assert.Null((await _client.GetAsync(task.Id, live: true)).Live);
+    }
+
+    [Fact]
     [Trait("Requirement", "D3")]
     public async Task A_command_is_run_followed_and_ended_and_every_route_tells_the_same()
     {

@@ -164,6 +164,7 @@ public sealed class OutputTests : IAsyncLifetime
         Assert.Equal(3, before.Output.Bytes);
         Assert.NotNull(before.LastOutputAt);
         Assert.True(before.PeakBytes > 100_000);
+        Assert.True(before.MemoryBytes >= before.PeakBytes / 2);
         await File.WriteAllTextAsync(Path.Combine(_bench.Data.Path, "go"), "");
         await attempt.Printed("more");
         var after = attempt.Measure();

@@ -6,7 +6,7 @@ namespace Outlast.Tests.Supervision;
 
 public sealed class AttemptClockTests
 {
-    private static readonly AttemptVitals Computing = new(OutputFacts.Empty, null, TimeSpan.FromSeconds(1), 1, 1, 0);
+    private static readonly AttemptVitals Computing = new(OutputFacts.Empty, null, TimeSpan.FromSeconds(1), 1, 1, 0, 0);
     private readonly ManualTime _time = new();
 
     [Fact]

@@ -108,7 +108,7 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
         var (measured, _, peak) = Usage;
         var cpu = exit.Cpu is { } own && own > measured ? own : measured;
         // A child starts with its parent's peak on its account, so a figure that is not above the host's own says nothing about the child.
-        if (exit.PeakBytes is { } seen && seen > _hostPeak && seen > (_hostPeak = ReadPeak(Environment.ProcessId))) peak = Math.Max(peak, seen);
+        if (exit.PeakBytes is { } seen && seen > _hostPeak && seen > (_hostPeak = ReadMemory(Environment.ProcessId).Peak)) peak = Math.Max(peak, seen);
         return new ResourceFacts(Wall(time), exit.Cpu is null && cpu == TimeSpan.Zero ? null : cpu, peak == 0 ? null : peak);
     }
 
@@ -120,15 +120,18 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
         return wall < TimeSpan.Zero ? TimeSpan.Zero : wall;
     }
 
-    /// <summary>Notes the memory peaks of its living processes.</summary>
-    public void MeasureMemory(ImmutableArray<ProcessStat> living)
+    /// <summary>Notes the memory peaks of its living processes, and returns how much they have now.</summary>
+    public long MeasureMemory(ImmutableArray<ProcessStat> living)
     {
-        long peak = 0;
+        long peak = 0, now = 0;
         foreach (var process in living)
         {
-            if (process.Pid != Wrapper?.Pid) peak = Math.Max(peak, ReadPeak(process.Pid));
+            var (most, resident) = ReadMemory(process.Pid);
+            if (process.Pid != Wrapper?.Pid) peak = Math.Max(peak, most);
+            now += resident;
         }
         lock (_gate) _peakBytes = Math.Max(_peakBytes, peak);
+        return now;
     }
 
     private void CountEnded_NeedsLock(Dictionary<int, ProcessStat> members)
@@ -144,14 +147,18 @@ internal sealed class ProcessAttempt(TaskId task, AttemptFolder folder)
         foreach (var pid in ended ?? []) _known.Remove(pid);
     }
 
-    private static long ReadPeak(int pid)
+    private static (long Peak, long Resident) ReadMemory(int pid)
     {
         Span<byte> buffer = stackalloc byte[2048];
         var length = ProcFile.Read(pid, "/status"u8, buffer);
-        if (length <= 0) return 0;
-        var at = buffer[..length].IndexOf("VmHWM:"u8);
+        return length <= 0 ? (0, 0) : (BytesOf(buffer[..length], "VmHWM:"u8), BytesOf(buffer[..length], "VmRSS:"u8));
+    }
+
+    private static long BytesOf(ReadOnlySpan<byte> status, ReadOnlySpan<byte> field)
+    {
+        var at = status.IndexOf(field);
         if (at < 0) return 0;
-        var rest = buffer[(at + 6)..length].TrimStart(" \t"u8);
+        var rest = status[(at + field.Length)..].TrimStart(" \t"u8);
         return Utf8Parser.TryParse(rest, out long kilobytes, out _) ? kilobytes * 1024 : 0;
     }
 

@@ -155,9 +155,9 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
         var living = attempt.Observe(table);
         // The wrapper has one child: the command.
         if (context.Process is { CommandPid: null } wrapper && living.FirstOrDefault(p => p.Parent == wrapper.Pid) is { Pid: > 0 } command) context.Process = wrapper with { CommandPid = command.Pid };
-        attempt.MeasureMemory(living);
+        var memory = attempt.MeasureMemory(living);
         var output = attempt.Output.Measure(out var changedAt);
         var (cpu, births, peak) = attempt.Usage;
-        return new AttemptVitals(output, changedAt, cpu, births, living.Length, peak);
+        return new AttemptVitals(output, changedAt, cpu, births, living.Length, peak, memory);
     }
 }
