@@ -10,7 +10,7 @@ internal static class CommandLine
 {
     private static readonly (string Name, Func<CommandContext, Command> Create)[] Verbs =
     [
-        ("ps", PsVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
+        ("ps", PsVerb.Create), (TopVerb.Name, TopVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
         ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("events", EventsVerb.Create), ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
         (ConfigVerb.Name, ConfigVerb.Create), ("version", VersionVerb.Create),
     ];

@@ -44,6 +44,17 @@ internal static class Words
         _ => Invariant($"{bytes / 1024.0 / 1024 / 1024:0.##} GiB"),
     };
 
+    /// <summary>In a narrow column: <c>812</c>, <c>3.4K</c>, <c>12M</c>.</summary>
+    public static string ShortBytes(long bytes)
+    {
+        var (size, unit) = ((double)bytes, 0);
+        for (; size >= 999.5 && unit < 5; unit++) size /= 1024;
+        return Invariant($"{(unit == 0 || size >= 9.95 ? size.ToString("0", CultureInfo.InvariantCulture) : size.ToString("0.0", CultureInfo.InvariantCulture))}{"BKMGTP"[unit]}").Replace("B", "", StringComparison.Ordinal);
+    }
+
+    /// <summary>The largest unit alone: <c>45s</c>, <c>3m</c>, <c>2h</c>.</summary>
+    public static string ShortLength(TimeSpan length) => Ago(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch + (length < TimeSpan.Zero ? TimeSpan.Zero : length));
+
     public static string Count(long count, string thing, string? things = null) => Invariant($"{count} {(count == 1 ? thing : things ?? thing + "s")}");
 
     /// <summary>The state in words, with what a person asks next: how it failed, what it waits for.</summary>

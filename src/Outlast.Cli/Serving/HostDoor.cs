@@ -65,6 +65,14 @@ internal sealed class HostDoor
         throw new CommandException($"no new host serves after {Words.Length(SuccessorWithin)}; see {Words.Quote(LogFile)}", ExitCodes.Unreachable);
     }
 
+    /// <summary>A client for somebody who looks on: of the host that runs, or of one in the place of one that died. None while there is none, because somebody shut it down or it is being changed.</summary>
+    public async Task<OutlastHttpClient?> ReopenAsync(CancellationToken cancel)
+    {
+        if (HostAddress.ReadHostFile(_folder.Path) is not { } host) return null;
+        if (Answers(host.Socket)) return new(HostAddress.OfSocket(host.Socket), new() { Via = "cli", Time = _time });
+        return Holder() is { IsAlive: true } ? null : new(HostAddress.OfSocket(await _starter.StartAsync(cancel)), new() { Via = "cli", Time = _time });
+    }
+
     /// <summary>Waits until whoever has the lock now has gone.</summary>
     public async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
     {

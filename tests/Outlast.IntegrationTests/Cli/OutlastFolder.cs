@@ -113,6 +113,13 @@ internal sealed class RunningProgram : IDisposable
 
     public Task SeeAsync(string text) => Eventually.TrueAsync(() => Output.Contains(text, StringComparison.Ordinal), $"the program prints '{text}'");
 
+    /// <summary>Presses keys: what is read on the other side goes on.</summary>
+    public async Task TypeAsync(string keys)
+    {
+        await _process.StandardInput.WriteAsync(keys);
+        await _process.StandardInput.FlushAsync();
+    }
+
     public async Task WriteAsync(string text)
     {
         await _process.StandardInput.WriteAsync(text);
