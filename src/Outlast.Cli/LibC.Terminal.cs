@@ -19,12 +19,6 @@ internal static partial class LibC
     [LibraryImport("libc")]
     private static partial void cfmakeraw(ref byte mode);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int kill(int pid, int signal);
-
-    [LibraryImport("libc")]
-    private static partial nint signal(int signal, nint handler);
-
     /// <summary>How the terminal is set; none if it does not say.</summary>
     public static byte[]? TerminalMode(int fd)
     {

@@ -163,7 +163,11 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
                             output.Add(bytes.Span);
                             Happen(() => { });
                             return ValueTask.CompletedTask;
-                        }, errorStream, cancel);
+                        }, errorStream, gap =>
+                        {
+                            next = gap.To;
+                            output.Note($"{Rendering.Words.Bytes(gap.To - gap.From)} are not there any more");
+                        }, cancel);
                         var ended = await client.GetAsync(task.Id, cancel: cancel);
                         if (!errorStream) output.Note($"task {task.Number} {Rendering.Words.State(ended)}{(ended.End?.Reason is { } reason ? $": {Rendering.ControlSequences.Escape(reason)}" : "")}");
                         Happen(() => { });
