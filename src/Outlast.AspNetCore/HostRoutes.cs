@@ -64,7 +64,7 @@ internal sealed class HostRoutes(Api api)
             var left = await api.Departure.PrepareAsync(new(DepartureMode.Restart, actor), CancellationToken.None).ConfigureAwait(false);
             api.GoAfter(context);
             var facts = api.Host.Facts;
-            await Api.AnswerAsync(context, StatusCodes.Status202Accepted, new RestartView(facts.Epoch, facts.Version, version, left.Running.Length, left.Queued), OutlastJson.Wire.RestartView).ConfigureAwait(false);
+            await Api.AnswerAsync(context, StatusCodes.Status202Accepted, new RestartView(facts.Epoch, facts.Version, version, left.Running, left.Queued), OutlastJson.Wire.RestartView).ConfigureAwait(false);
         }
         catch (Exception) when (!context.Response.HasStarted)
         {
@@ -74,8 +74,8 @@ internal sealed class HostRoutes(Api api)
     }
 
     private static ShutdownView View(HostRemainder left, DepartureMode mode) => new(
-        left.Running.Length, left.Queued, mode is DepartureMode.StopTasks ? left.Stopped : null,
-        mode is DepartureMode.Leave ? null : [.. left.Running.Select(r => new TaskNameView(r.Id.ToString(), r.Number, r.Spec.Name))]);
+        left.Running, left.Queued, mode is DepartureMode.StopTasks ? left.Stopped : null,
+        mode is DepartureMode.Leave ? null : [.. left.Followed.Select(r => new TaskNameView(r.Id.ToString(), r.Number, r.Spec.Name))]);
 
     private static readonly Dictionary<string, DepartureMode> Modes = new() { ["leave"] = DepartureMode.Leave, ["drain"] = DepartureMode.Drain, ["stop-tasks"] = DepartureMode.StopTasks };
 }

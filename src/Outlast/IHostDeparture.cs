@@ -37,7 +37,8 @@ public sealed record DepartureOrder(DepartureMode Mode, Actor Actor)
 }
 
 /// <summary>What a host leaves behind.</summary>
-/// <param name="Running">Tasks whose attempts go on without it.</param>
+/// <param name="Running">How many tasks go on without it.</param>
 /// <param name="Queued">How many wait for its successor.</param>
 /// <param name="Stopped">How many it asked to stop.</param>
-public sealed record HostRemainder(ImmutableArray<TaskRecord> Running, int Queued, int Stopped);
+/// <param name="Followed">Those of the running ones whose attempts it has followed.</param>
+public sealed record HostRemainder(int Running, int Queued, int Stopped, ImmutableArray<TaskRecord> Followed);

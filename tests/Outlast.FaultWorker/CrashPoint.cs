@@ -8,7 +8,8 @@ namespace Outlast.FaultWorker;
 /// <param name="Time">The how-manyth time it is reached.</param>
 /// <param name="Then">A file of the attempt that must be there too, for instants that the host itself does not see.</param>
 /// <param name="PauseFolder">Where it says <c>reached</c> and waits for <c>go</c>; none: it dies.</param>
-internal sealed partial record CrashPoint(string Milestone, int Time, string? Then, string? PauseFolder)
+/// <param name="Throws">Whether it fails instead.</param>
+internal sealed partial record CrashPoint(string Milestone, int Time, string? Then, string? PauseFolder, bool Throws = false)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(1);
     private int _reached;
@@ -18,6 +19,7 @@ internal sealed partial record CrashPoint(string Milestone, int Time, string? Th
     {
         if (name != Milestone || Interlocked.Increment(ref _reached) != Time) return;
         if (Then is not null) AwaitFile(task!.Value, Then);
+        if (Throws) throw new InvalidOperationException($"It fails at {Milestone}, as asked.");
         if (PauseFolder is null) Die();
         else Pause(PauseFolder);
     }

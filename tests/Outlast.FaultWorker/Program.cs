@@ -12,7 +12,7 @@ return args switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Outlast.FaultWorker serve [--at MILESTONE[#N]] [--then pid|output|exit] [--pause FOLDER] [-- SERVE-OPTIONS]");
+    Console.Error.WriteLine("usage: Outlast.FaultWorker serve [--at MILESTONE[#N]] [--then pid|output|exit] [--pause FOLDER | --throw] [-- SERVE-OPTIONS]");
     Console.Error.WriteLine("       Outlast.FaultWorker store FOLDER");
     Console.Error.WriteLine("       Outlast.FaultWorker attempt ID MILESTONE[#N] keep|stop|open|leftovers-stop|leftovers-wait -- ARGUMENT...");
     Console.Error.WriteLine("       Outlast.FaultWorker reap -- PROGRAM ARGUMENT...");

@@ -17,6 +17,7 @@ internal static class ServeMode
     private static (CrashPoint? Point, string[] Serve) Read(string[] args)
     {
         string? at = null, then = null, pause = null;
+        var throws = false;
         for (var i = 0; i < args.Length; i++)
         {
             switch (args[i])
@@ -24,6 +25,7 @@ internal static class ServeMode
                 case "--at": at = args[++i]; break;
                 case "--then": then = args[++i]; break;
                 case "--pause": pause = args[++i]; break;
+                case "--throw": throws = true; break;
                 case "--": return (Point(), args[(i + 1)..]);
                 // As a successor in the same process it is started like the program itself.
                 default: return (Point(), args[i..]);
@@ -31,6 +33,6 @@ internal static class ServeMode
         }
         return (Point(), []);
 
-        CrashPoint? Point() => at is not null && CrashPoint.Parse(at) is var (milestone, time) ? new(milestone, time, then, pause) : null;
+        CrashPoint? Point() => at is not null && CrashPoint.Parse(at) is var (milestone, time) ? new(milestone, time, then, pause, throws) : null;
     }
 }

@@ -5,6 +5,8 @@ namespace Outlast.Cli.Serving;
 /// <summary>The last instants of a host, told to whoever listens to the runtime's <see cref="DiagnosticListener"/>: the fault suite kills its host inside such a call.</summary>
 internal static class HostMilestone
 {
+    /// <summary>It answers, and nobody has been told.</summary>
+    public const string HostStarted = "host_started";
     public const string ListenerDisposed = "listener_disposed";
     public const string StoreClosed = "store_closed";
     public const string BeforeExecve = "before_execve";

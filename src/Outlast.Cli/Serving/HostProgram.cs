@@ -73,7 +73,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
     /// <returns>What the program that follows in this process is to be told; none: none follows.</returns>
     private async Task<(IReadOnlyList<string> Program, Handover Left)?> ServeAsync(OutlastServerOptions server, OutlastSettings settings, bool json, CancellationToken cancel)
     {
-        var restart = new HostRestart(folder, _starter, before?.AskedByTasks ?? [], context.Time);
+        var restart = new HostRestart(folder, _starter, Options(), before?.AskedByTasks ?? [], context.Time);
         var app = Build(server, settings, restart);
         var status = app.Services.GetRequiredService<IHostStatus>();
         var lifetime = app.Services.GetRequiredService<IHostApplicationLifetime>();
@@ -85,6 +85,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         try
         {
             await app.StartAsync(cancel);
+            HostMilestone.Reach(HostMilestone.HostStarted);
             Announce(app, status.Facts, server.SocketPath, json);
             _serves = true;
             if (onDemand && settings.HostIdleTimeout is not null) _ = watch.WatchAsync(lifetime.ApplicationStopping);
@@ -143,13 +144,16 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
 
     private CommandException Follow(IReadOnlyList<string> program, Handover left)
     {
-        string[] arguments = [.. program, ServeVerb.Name, .. onDemand ? [HostStarter.OnDemandOption] : Array.Empty<string>(),
-            .. _sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().SelectMany(tcp => new[] { ServeVerb.ListenOption, tcp.ToString() })];
+        string[] arguments = [.. program, .. Options()];
         LibC.SetUmask(umask);
         var errno = LibC.Execute(arguments, [.. _starter.HostEnvironment(), left.ToVariable()], [left.Lock, .. left.Listening]);
         LibC.SetUmask(0x3f);
         return new($"'{program[0]}' cannot be executed: {Marshal.GetPInvokeErrorMessage(errno)}", ExitCodes.Fault);
     }
+
+    /// <summary>As this host was asked to serve.</summary>
+    private string[] Options() =>
+        [ServeVerb.Name, .. onDemand ? [HostStarter.OnDemandOption] : Array.Empty<string>(), .. _sockets.Select(s => s.LocalEndPoint).OfType<IPEndPoint>().SelectMany(tcp => new[] { ServeVerb.ListenOption, tcp.ToString() })];
 
     /// <summary>Nobody follows in this process.</summary>
     private void Leave()
@@ -169,6 +173,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         builder.Logging.AddProvider(new HostLog(context.Time, onDemand ? folder : null));
         builder.Services.AddSingleton(context.Time);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = FarewellBound);
+        builder.Services.AddSingleton<IHostLifetime, OwnLifetime>();
         builder.Services.AddSingleton(restart);
         if (before is not null) builder.Services.AddSingleton(new HostOrigin(HostId.OfEpoch(before.Epoch), before.Version, before.Failure));
         builder.Services.AddOutlast(folder, settings);
@@ -226,5 +231,13 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
             }))];
 
         public void Dispose() => Array.ForEach(_registrations, r => r.Dispose());
+    }
+
+    /// <summary>The framework's own would answer some signals too, and close connections before the going is on disk.</summary>
+    private sealed class OwnLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -6,7 +6,7 @@ using Outlast.Runners.Processes;
 namespace Outlast.Cli.Serving;
 
 /// <summary>Finds out whether a program can follow this host, by its own word, and remembers it.</summary>
-internal sealed class HostRestart(DataFolder folder, HostStarter starter, IReadOnlyList<DateTimeOffset> askedByTasks, TimeProvider time) : IHostRestart
+internal sealed class HostRestart(DataFolder folder, HostStarter starter, IReadOnlyList<string> serve, IReadOnlyList<DateTimeOffset> askedByTasks, TimeProvider time) : IHostRestart
 {
     public const string CheckOption = "--check";
     private const int MostByTasks = 3, MostWords = 4096;
@@ -76,7 +76,7 @@ internal sealed class HostRestart(DataFolder folder, HostStarter starter, IReadO
             return Spawner.Start(new()
             {
                 Program = program[0],
-                Arguments = [.. program, "serve", CheckOption],
+                Arguments = [.. program, .. serve, CheckOption],
                 Environment = [.. starter.HostEnvironment()],
                 Descriptors = [(log, 1), (log, 2)],
                 NewSession = true,

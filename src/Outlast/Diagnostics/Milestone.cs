@@ -23,6 +23,7 @@ internal static class Milestone
     public const string StopVerified = "stop_verified";
     public const string TombstoneCommitted = "tombstone_committed";
     public const string FilesRemoved = "files_removed";
+    public const string HostStarted = "host_started";
     public const string ListenerDisposed = "listener_disposed";
     public const string StoreClosed = "store_closed";
     public const string BeforeExecve = "before_execve";

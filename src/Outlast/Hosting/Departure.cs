@@ -13,8 +13,9 @@ internal sealed class Departure(
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
     private const string StopReason = "the host was shut down with its tasks";
     private readonly Lock _lock = new();
-    // Guarded by _lock: how many are readying the host to go. Its doors open again when the last is called off.
+    // Guarded by _lock: how many are readying the host to go, and that it was said. Its doors open again when the last is called off.
     private int _under;
+    private Lazy<Task>? _told;
 
     /// <summary>Whether it takes no new work.</summary>
     public bool IsUnderWay
@@ -24,16 +25,16 @@ internal sealed class Departure(
 
     public async Task<HostRemainder> PrepareAsync(DepartureOrder order, CancellationToken cancel = default)
     {
-        var isFirst = Close();
+        var told = Close(order);
         try
         {
-            if (isFirst) await NoteAsync(TaskEventType.HostDraining, order);
+            await told.Value;
             var askers = await AskersAsync(order.Asker, cancel);
             var stopped = order.Mode is DepartureMode.StopTasks ? await StopAllAsync(order.Actor, askers, cancel) : 0;
             if (order.Mode is DepartureMode.Drain) await AwaitEndsAsync(askers, order.Limit ?? settings.HostDrainLimit ?? Timeout.InfiniteTimeSpan, cancel);
             // Each stop is bounded by its own grace and verification.
             if (order.Mode is DepartureMode.StopTasks) await AwaitEndsAsync(askers, Timeout.InfiniteTimeSpan, cancel);
-            return new([.. attempts.All.Select(a => a.Record).OrderBy(r => r.Number)], dispatcher.Queued, stopped);
+            return new(Math.Max(dispatcher.Taken, attempts.Count), dispatcher.Queued, stopped, [.. attempts.All.Select(a => a.Record).OrderBy(r => r.Number)]);
         }
         catch
         {
@@ -42,14 +43,14 @@ internal sealed class Departure(
         }
     }
 
-    private bool Close()
+    private Lazy<Task> Close(DepartureOrder order)
     {
         lock (_lock)
         {
-            if (++_under > 1) return false;
+            if (++_under > 1) return _told!;
             desk.Close();
             dispatcher.Close();
-            return true;
+            return _told = new(() => NoteAsync(TaskEventType.HostDraining, order));
         }
     }
 

@@ -56,7 +56,7 @@ internal sealed class OutlastHost(
     public async Task StopAsync(CancellationToken cancel)
     {
         if (_going) return;
-        if (!departure.IsUnderWay) await departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None);
+        await departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None);
         _going = true;
         desk.Close();
         dispatcher.Close();

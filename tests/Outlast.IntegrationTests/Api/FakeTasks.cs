@@ -41,7 +41,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
             CalledOff++;
             throw;
         }
-        return new([.. Enumerable.Range(0, Load.Running).Select(_ => Add())], Load.Queued, 0);
+        return new(Load.Running, Load.Queued, 0, [Add()]);
     }
 
     public HostFacts Facts { get; set; } = new(

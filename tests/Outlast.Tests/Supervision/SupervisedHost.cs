@@ -37,6 +37,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public ManualTime Time { get; }
     public ITaskClient Client => _services.GetRequiredService<ITaskClient>();
     public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
+    public IHostDeparture Departure => _services.GetRequiredService<IHostDeparture>();
     public Watchdog Watchdog { get; }
     public Pruner Pruner => _services.GetRequiredService<Pruner>();
     public Rescuer Rescuer => _services.GetRequiredService<Rescuer>();
@@ -88,6 +89,21 @@ internal sealed class SupervisedHost : IAsyncDisposable
         Time.Advance(by);
         await Watchdog.LookAtAllAsync(default);
     }
+
+    /// <summary>Lets time pass until that has come about.</summary>
+    public async Task<T> PassingUntil<T>(Task<T> outcome)
+    {
+        await Eventually.TrueAsync(() =>
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+            return outcome.IsCompleted;
+        }, "it comes about as time passes");
+        return await outcome;
+    }
+
+    /// <summary>Waits until the host takes no new work, and has said so.</summary>
+    public Task DrainingAsync() => Eventually.TrueAsync(
+        async () => (await Client.EventsAsync(new EventQuery(0, 1000))).Events.Any(e => e.Type is TaskEventType.HostDraining), "the host says that it takes no new work");
 
     /// <summary>Goes in good order.</summary>
     public async Task StopAsync() => await _services.GetRequiredService<OutlastHost>().StopAsync(default);
