@@ -109,11 +109,14 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public async Task StopAsync() => await _services.GetRequiredService<OutlastHost>().StopAsync(default);
 
     /// <summary>Writes nothing any more, as if it were dead.</summary>
-    public Task AbandonAsync()
+    public async Task AbandonAsync()
     {
+        var bound = TimeSpan.FromSeconds(5);
         var farewell = StopAsync();
-        Time.Advance(TimeSpan.FromSeconds(5));
-        return farewell;
+        // Not before it waits: the time that passes now would be lost on it.
+        await Task.WhenAny(farewell, Time.WhenArmedAsync(bound));
+        Time.Advance(bound);
+        await farewell;
     }
 
     public async ValueTask DisposeAsync()
