@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Outlast.Hosting;
+using Outlast.Runners;
 using Outlast.Runners.Processes;
 using Outlast.Sqlite;
 using Outlast.Storage;
@@ -19,10 +20,11 @@ internal sealed class EmbeddedHost : IAsyncDisposable
 
     public SqliteTaskStore Store => (SqliteTaskStore)_host.Services.GetRequiredService<ITaskStore>();
 
-    public static async Task<EmbeddedHost> StartAsync(DataFolder folder, CancellationToken cancel, int processes = 8)
+    public static async Task<EmbeddedHost> StartAsync(DataFolder folder, CancellationToken cancel, int processes = 8, params IEnumerable<ITaskRunner> more)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new());
         builder.Services.AddOutlast(folder, OutlastSettings.Load($$"""{ "concurrency": { "processes": {{processes}} } }""", _ => null)).UseSqlite().AddProcessRunner(new() { Data = folder });
+        foreach (var runner in more) builder.Services.AddSingleton(runner);
         var host = builder.Build();
         await host.StartAsync(cancel);
         return new(host);
@@ -35,6 +37,9 @@ internal sealed class EmbeddedHost : IAsyncDisposable
         host._host.Services.GetRequiredService<Dispatcher>().Close();
         return host;
     }
+
+    /// <summary>Counts ends from now on, as they are told: when they are on disk.</summary>
+    public EndCount CountEnds(int count) => new(_host.Services.GetRequiredService<TaskFeed>(), count);
 
     public async Task<TaskId> SubmitAsync(TaskSubmission submission, CancellationToken cancel) => (await Client.SubmitAsync(submission, cancel)).Record.Id;
 
@@ -56,5 +61,29 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     {
         await _host.StopAsync();
         await ((IAsyncDisposable)_host).DisposeAsync();
+    }
+
+    /// <summary>So many ends that are awaited; each must be a good one.</summary>
+    internal sealed class EndCount : IDisposable
+    {
+        private readonly TaskFeed _feed;
+        private readonly TaskCompletionSource _all = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _left;
+
+        public EndCount(TaskFeed feed, int count)
+        {
+            (_feed, _left) = (feed, count);
+            _feed.Ended += Count;
+        }
+
+        public Task All => _all.Task;
+
+        public void Dispose() => _feed.Ended -= Count;
+
+        private void Count(TaskRecord record)
+        {
+            if (record.State != TaskState.Completed) _all.TrySetException(new InvalidOperationException($"Task {record.Id} did not complete: {record.End}"));
+            else if (Interlocked.Decrement(ref _left) == 0) _all.TrySetResult();
+        }
     }
 }
