@@ -18,11 +18,14 @@ public sealed class DispatcherOptions
 }
 
 /// <summary>Claims queued tasks while there is room. The queue is in memory; the store is its journal. Nothing polls.</summary>
-internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdentity host, StoreHealth health, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log) : IDisposable
+internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttempts attempts, HostIdentity host, StoreHealth health, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log) : IDisposable
 {
+    // What is claimed soon after it was submitted need not be read again; of a long queue the records would fill the memory.
+    private const int MostKnown = 256;
     private readonly Lock _lock = new();
-    // Guarded by _lock: who waits, in order; who waits for a time; how many places are taken; whether claiming goes on.
+    // Guarded by _lock: who waits, in order; the records of a few of them; who waits for a time; how many places are taken; whether claiming goes on.
     private readonly ReadyQueue _ready = new();
+    private readonly Dictionary<TaskId, TaskRecord> _known = [];
     private readonly Dictionary<TaskId, Later> _later = [];
     private int _taken;
     private bool _open;
@@ -82,7 +85,12 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
     {
         lock (_lock)
         {
-            if (record.State == TaskState.Queued) EnqueueNeedsLock(record.Id, record.FirstInLine, record.Number, record.NotBefore);
+            _known.Remove(record.Id);
+            if (record.State == TaskState.Queued)
+            {
+                EnqueueNeedsLock(record.Id, record.FirstInLine, record.Number, record.NotBefore);
+                if (_known.Count < MostKnown) _known.Add(record.Id, record);
+            }
             else if (!_ready.Remove(record.Id) && !_later.Remove(record.Id)) return;
         }
         Pump();
@@ -91,12 +99,14 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
     /// <summary>The task that a place was reserved for exists: it is claimed at once, unless it has got another place meanwhile.</summary>
     public void Assign(Reservation reservation, TaskId id)
     {
+        TaskRecord? known;
         lock (_lock)
         {
             if (!_open || !_ready.Remove(id)) return;
             reservation.Keep();
+            _known.Remove(id, out known);
         }
-        _ = Task.Run(() => ClaimAsync(id));
+        _ = Task.Run(() => ClaimAsync(id, known));
     }
 
     /// <summary>Tasks that waited before this host was there.</summary>
@@ -152,7 +162,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
 
     private void Pump()
     {
-        List<TaskId> claim = [];
+        List<(TaskId Id, TaskRecord? Known)> claim = [];
         lock (_lock)
         {
             if (!_open) return;
@@ -160,10 +170,11 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
             while (health.Failure is null && _taken < Max && _ready.TryTake(out var id))
             {
                 _taken++;
-                claim.Add(id);
+                _known.Remove(id, out var known);
+                claim.Add((id, known));
             }
         }
-        foreach (var id in claim) _ = Task.Run(() => ClaimAsync(id));
+        foreach (var (id, known) in claim) _ = Task.Run(() => ClaimAsync(id, known));
     }
 
     private void MoveDueNeedsLock()
@@ -178,24 +189,33 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, HostIdent
         if (_later.Count > 0) _timer?.Change(Positive(_later.Values.Min(l => l.NotBefore) - now), Timeout.InfiniteTimeSpan);
     }
 
-    private async Task ClaimAsync(TaskId id)
+    private async Task ClaimAsync(TaskId id, TaskRecord? known)
     {
         try
         {
             var claim = host.NewClaim();
-            var answer = await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, time.GetUtcNow()), _letGo);
-            if (answer.Changed) await executor.RunAsync(answer.Record, new Place(this));
-            else Release();
+            attempts.Expect(id);
+            var answer = await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, time.GetUtcNow()), _letGo, known);
+            if (answer.Changed)
+            {
+                await executor.RunAsync(answer.Record, new Place(this));
+                return;
+            }
+            attempts.Unexpect(id);
+            Release();
         }
         catch (StoreUnavailableException)
         {
+            attempts.Unexpect(id);
             await ReturnAsync(id);
         }
         catch (OperationCanceledException)
         {
+            attempts.Unexpect(id);
         }
         catch (Exception e)
         {
+            attempts.Unexpect(id);
             log.ActorFailed(e, nameof(Dispatcher), id);
             Release();
         }

@@ -78,15 +78,12 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     {
         try
         {
-            // A stop that was committed between the claim and the announcement has found nobody to tell.
-            stopper.Look(await ledger.ReadAsync(live.Id, _letGo));
+            // A stop that was committed between the claim and the announcement is known by now, and nobody has begun with it.
+            stopper.Look(live);
             var transition = await ConcludeAsync(live, run);
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
-            var settled = ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo);
-            // The place is free as soon as the end is handed over: who waits for it need not wait for the disk as well.
-            live.Place.Free();
-            await settled;
+            await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live);
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
         {

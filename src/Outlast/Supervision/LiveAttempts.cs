@@ -77,6 +77,8 @@ internal sealed class LiveAttempt
 internal sealed class LiveAttempts
 {
     private readonly ConcurrentDictionary<TaskId, LiveAttempt> _attempts = new();
+    // Of attempts whose claim is being written: the newest record that was committed meanwhile.
+    private readonly ConcurrentDictionary<TaskId, TaskRecord?> _expected = new();
     private volatile TaskCompletionSource? _empty;
 
     public int Count => _attempts.Count;
@@ -87,10 +89,25 @@ internal sealed class LiveAttempts
 
     public LiveAttempt? Find(TaskId id) => _attempts.GetValueOrDefault(id);
 
+    /// <summary>An attempt comes if its claim is written: from now on nothing that is committed of the task escapes it.</summary>
+    public void Expect(TaskId id) => _expected[id] = null;
+
+    /// <summary>It does not come.</summary>
+    public void Unexpect(TaskId id) => _expected.TryRemove(id, out _);
+
+    /// <summary>The attempt whom a committed record concerns; one that is only expected learns of it when it comes.</summary>
+    public LiveAttempt? Concerned(TaskRecord committed)
+    {
+        while (_expected.TryGetValue(committed.Id, out var noted) && (noted is null || noted.Version < committed.Version) && !_expected.TryUpdate(committed.Id, committed, noted)) { }
+        return Find(committed.Id);
+    }
+
     public void Add(LiveAttempt attempt)
     {
         // A former attempt of a task that was queued again may be on its way out still.
         _attempts[attempt.Id] = attempt;
+        // Found from here on, so that nothing is noted any more that would not be seen.
+        if (_expected.TryRemove(attempt.Id, out var newer) && newer is not null) attempt.Update(newer);
         Added?.Invoke(attempt);
     }
 

@@ -114,12 +114,26 @@ internal sealed class Rescuer(
     private async Task<bool> AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, CancellationToken letGo)
     {
         var evidence = $"{finding.Evidence} found by host {host.Id} after host {former.Host} was gone";
-        var answer = await IfStillAsync(record, Transition.Adopted(host.NewClaim(), finding.Kind == FindingKind.Alive, finding.Process, evidence, time.GetUtcNow()), letGo);
-        if (!answer.Changed) return false;
+        attempts.Expect(record.Id);
+        var adopted = false;
+        try
+        {
+            var answer = await IfStillAsync(record, Transition.Adopted(host.NewClaim(), finding.Kind == FindingKind.Alive, finding.Process, evidence, time.GetUtcNow()), letGo);
+            adopted = answer.Changed;
+            if (adopted) Follow(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null);
+        }
+        finally
+        {
+            if (!adopted) attempts.Unexpect(record.Id);
+        }
+        return adopted;
+    }
+
+    private void Follow(TaskRecord adopted, string? ended)
+    {
         // Silent since its start, as far as is known here; the watchdog's first look moves that to the log's last change.
-        var idle = time.GetUtcNow() - record.StartedAt!.Value;
-        _ = executor.AdoptAsync(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, new Place(dispatcher));
-        return true;
+        var idle = time.GetUtcNow() - adopted.StartedAt!.Value;
+        _ = executor.AdoptAsync(adopted, ended, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, new Place(dispatcher));
     }
 
     /// <summary>Decided from what was examined: if the record has moved on, somebody else has it in hand.</summary>

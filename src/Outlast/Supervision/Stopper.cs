@@ -18,7 +18,7 @@ internal sealed class Stopper(LiveAttempts attempts, TimeProvider time, ILogger<
     /// <summary>A record was committed.</summary>
     public void Look(TaskRecord record)
     {
-        if (attempts.Find(record.Id) is not { } live) return;
+        if (attempts.Concerned(record) is not { } live) return;
         live.Update(record);
         Look(live);
     }

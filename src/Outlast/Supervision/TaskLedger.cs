@@ -62,14 +62,20 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     /// <param name="id">Which task.</param>
     /// <param name="decide">The step; none: nothing to do.</param>
     /// <param name="cancel">Gives up before the commit.</param>
-    public async Task<LedgerAnswer> ApplyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken cancel)
+    /// <param name="known">The record as it was committed last, as far as the caller knows: what can be decided from it need not be read. What it forbids is decided again from what is stored.</param>
+    /// <param name="place">The place that the step gives back: free while it is being written, and taken again where it is not.</param>
+    public async Task<LedgerAnswer> ApplyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken cancel, TaskRecord? known = null, Place? place = null)
     {
         while (true)
         {
-            var record = await ReadAsync(id, cancel);
-            if (decide(record) is not { } transition) return new(record, false, null);
+            var (record, isGuess) = known is null ? (await ReadAsync(id, cancel), false) : (known, true);
+            known = null;
+            var transition = decide(record);
+            if (transition is null && !isGuess) return new(record, false, null);
             var draft = new Draft();
-            switch (draft.Apply(record, transition))
+            var decision = transition is null ? null : draft.Apply(record, transition);
+            if (decision is not Decision.Changed && isGuess) continue;
+            switch (decision)
             {
                 case Decision.Refused refused:
                     return new(record, false, refused.Reason);
@@ -80,11 +86,11 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
                     break;
             }
             await TellParentsAsync(draft, cancel);
-            var verdict = await CommitAsync(draft, cancel);
+            var verdict = await CommitAsync(draft, place, cancel);
             if (verdict.Result == CommitResult.Committed)
             {
                 var after = verdict.Records.First(r => r.Id == id);
-                if (MilestoneOf(transition) is { } milestone) Milestone.Reach(milestone, id);
+                if (MilestoneOf(transition!) is { } milestone) Milestone.Reach(milestone, id);
                 feed.Publish(verdict);
                 if (after.State.IsTerminal()) Milestone.Reach(Milestone.Published, id);
                 return new(after, true, null);
@@ -94,13 +100,17 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     }
 
     /// <summary>As <see cref="ApplyAsync"/>, for facts that must not get lost: while the store cannot write, it waits until it can.</summary>
-    public async Task<LedgerAnswer> ApplyPersistentlyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken letGo)
+    /// <param name="id">Which task.</param>
+    /// <param name="decide">The step; none: nothing to do.</param>
+    /// <param name="letGo">The host goes.</param>
+    /// <param name="over">The attempt that is over by it, which gives its place back.</param>
+    public async Task<LedgerAnswer> ApplyPersistentlyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken letGo, LiveAttempt? over = null)
     {
         while (true)
         {
             try
             {
-                return await ApplyAsync(id, decide, letGo);
+                return await ApplyAsync(id, decide, letGo, over?.Record, over?.Place);
             }
             catch (StoreUnavailableException e)
             {
@@ -183,6 +193,25 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
             foreach (var child in children[record.Id]) next.Enqueue(child);
         }
         return found;
+    }
+
+    private async Task<CommitVerdict> CommitAsync(Draft draft, Place? place, CancellationToken cancel)
+    {
+        if (place is null) return await CommitAsync(draft, cancel);
+        var written = false;
+        try
+        {
+            var commit = CommitAsync(draft, cancel);
+            // Only now, when the end is in the writer's hands: a claim of who waits for the place comes after it.
+            place.HandOver();
+            var verdict = await commit;
+            written = verdict.Result == CommitResult.Committed;
+            return verdict;
+        }
+        finally
+        {
+            if (!written) place.TakeBack();
+        }
     }
 
     private async Task<CommitVerdict> CommitAsync(Draft draft, CancellationToken cancel)

@@ -76,6 +76,40 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    public async Task A_place_is_taken_back_when_the_end_that_freed_it_is_not_written()
+    {
+        var store = new FailingStore();
+        await using var host = await SupervisedHost.StartAsync(store, settings: ("concurrency.processes", "1"));
+        var (id, attempt) = await host.RunAsync();
+        store.Failing = true;
+        attempt.End(0);
+        await Eventually.TrueAsync(() => !host.Status.NotReady.IsEmpty, "the end was refused");
+        await Eventually.TrueAsync(() => host.Dispatcher.Taken == 1, "the attempt is not over, and has its place");
+        await Assert.ThrowsAsync<FullException>(() => host.SubmitAsync(Refusing));
+        store.Failing = false;
+        await RecoverAsync(host);
+        Assert.Equal(TaskState.Completed, (await host.EndOf(id)).State);
+        await Eventually.TrueAsync(() => host.Dispatcher.Taken == 0, "the place is free");
+        await host.RunAsync(Refusing);
+    }
+
+    [Fact]
+    public async Task A_stop_between_the_claim_and_the_start_is_not_missed()
+    {
+        for (var round = 0; round < 200; round++)
+        {
+            await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
+            // As soon as the claim is on disk, and so before or after the attempt is announced, as it comes.
+            var stop = new TaskCompletionSource<TaskId>(TaskCreationOptions.RunContinuationsAsynchronously);
+            host.Feed.Changed += record => { if (record.State == TaskState.Running) stop.TrySetResult(record.Id); };
+            var id = (await host.SubmitAsync()).Record.Id;
+            await stop.Task.Soon();
+            await host.Client.StopAsync(id, new(EndCause.User, SupervisedHost.Somebody));
+            Assert.Equal(TaskState.Stopped, (await host.EndOf(id)).State);
+        }
+    }
+
+    [Fact]
     public async Task A_queued_task_says_where_it_stands_and_what_it_waits_for()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
