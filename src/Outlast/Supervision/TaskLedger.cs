@@ -197,7 +197,8 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
 
     private async Task<CommitVerdict> CommitAsync(Draft draft, Place? place, CancellationToken cancel)
     {
-        if (place is null) return await CommitAsync(draft, cancel);
+        // A parent that goes on by this end takes its own place again, before new work: the child's is not free before that.
+        if (place is null || !draft.IsOfOneTask) return await CommitAsync(draft, cancel);
         var written = false;
         try
         {
@@ -236,6 +237,8 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         private readonly Queue<TaskRecord> _endedChildren = new();
 
         private sealed record Entry(TaskRecord After, long ExpectedVersion, FencingToken? Token, ImmutableArray<TaskEventDraft> Events, IdempotencyKey? Key);
+
+        public bool IsOfOneTask => _entries.Count == 1;
 
         public TaskRecord? Find(TaskId id) => _entries.GetValueOrDefault(id)?.After;
 

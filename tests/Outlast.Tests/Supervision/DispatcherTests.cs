@@ -96,7 +96,7 @@ public sealed class DispatcherTests
     [Fact]
     public async Task A_stop_between_the_claim_and_the_start_is_not_missed()
     {
-        for (var round = 0; round < 200; round++)
+        for (var round = 0; round < 50; round++)
         {
             await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
             // As soon as the claim is on disk, and so before or after the attempt is announced, as it comes.
