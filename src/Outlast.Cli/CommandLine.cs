@@ -12,7 +12,7 @@ internal static class CommandLine
     [
         ("ps", PsVerb.Create), (TopVerb.Name, TopVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
         ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("events", EventsVerb.Create), ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
-        (ConfigVerb.Name, ConfigVerb.Create), ("version", VersionVerb.Create),
+        (ConfigVerb.Name, ConfigVerb.Create), (CompletionVerb.Name, CompletionVerb.Create), ("version", VersionVerb.Create),
     ];
 
     public static async Task<int> RunAsync(CommandContext context, string[] args)
@@ -57,6 +57,9 @@ internal static class CommandLine
         if (args is [RunVerb.Name, ..] && Array.IndexOf(args, "--") is >= 0 and var at) (args, argv) = (args[..at], args[(at + 1)..]);
         return Root(context, args.FirstOrDefault(), argv).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
     }
+
+    /// <summary>All verbs.</summary>
+    public static RootCommand Tree(CommandContext context) => Root(context, null, null);
 
     /// <summary>The verb that is named, or all where none is: each takes time to make, and a verb is to answer at once.</summary>
     private static RootCommand Root(CommandContext context, string? verb, IReadOnlyList<string>? argv)

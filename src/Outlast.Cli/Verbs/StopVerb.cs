@@ -9,35 +9,53 @@ internal static class StopVerb
     public static Command Create(CommandContext context)
     {
         var (command, json) = Verb.Make("stop", "Ask tasks to stop, each with its tree. Returns when the request is on disk; 'wait' waits for the end", "One task a line");
-        var ids = Verb.Tasks();
+        var ids = Verb.TasksOrNone();
         var now = new Option<bool>("--now") { Description = "Without the grace" };
         var reason = new Option<string?>("--reason") { Description = "Kept with the task", HelpName = "TEXT" };
-        command.Arguments.Add(ids);
-        command.Options.Add(now);
         var leftovers = new Option<bool>("--leftovers") { Description = "Not the tasks, which have ended, but the processes that they left behind; waits, and says which are gone" };
-        command.Options.Add(reason);
-        command.Options.Add(leftovers);
-        command.SetAction((parsed, cancel) => parsed.GetValue(leftovers)
-            ? LeftoversStop.RunAsync(context, parsed.GetValue(ids)!, parsed.GetValue(reason), parsed.GetValue(now), parsed.GetValue(json), cancel)
-            : RunAsync(context, parsed.GetValue(ids)!, new(parsed.GetValue(reason), parsed.GetValue(now) ? true : null), parsed.GetValue(json), cancel));
+        var filters = new TaskFilters();
+        var all = new Option<bool>("--all") { Description = "Instead of IDs: everything that is open" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "With filters: only show what would be stopped" };
+        var yes = new Option<bool>("--yes", "-y") { Description = "With filters: do not ask" };
+        command.Arguments.Add(ids);
+        foreach (var option in (Option[])[now, reason, leftovers, .. filters.All, all, dryRun, yes]) command.Options.Add(option);
+        command.SetAction((parsed, cancel) =>
+        {
+            var (names, request, asJson) = (parsed.GetValue(ids) ?? [], new StopRequestBody(parsed.GetValue(reason), parsed.GetValue(now) ? true : null), parsed.GetValue(json));
+            if (!filters.AreGiven(parsed) && !parsed.GetValue(all))
+            {
+                if (names.Length == 0) throw CommandException.Usage("'stop' needs to know which: IDs, or filters as in 'ps' (--session, --label, --state, --kind, --query), or --all");
+                if (parsed.GetValue(dryRun) || parsed.GetValue(yes)) throw CommandException.Usage("--dry-run and --yes go with filters, not with IDs");
+                return parsed.GetValue(leftovers) ? LeftoversStop.RunAsync(context, names, request.Reason, request.Now ?? false, asJson, cancel) : RunAsync(context, names, request, asJson, cancel);
+            }
+            if (names.Length > 0) throw CommandException.Usage("IDs and filters exclude each other");
+            if (parsed.GetValue(leftovers)) throw CommandException.Usage("--leftovers goes with IDs, not with filters");
+            return new BulkStop(context, request, asJson).RunAsync(filters.ToQuery(parsed, TaskFilters.OpenStates), parsed.GetValue(yes), parsed.GetValue(dryRun), cancel);
+        });
         return command;
     }
 
     private static async Task<int> RunAsync(CommandContext context, string[] names, StopRequestBody request, bool json, CancellationToken cancel)
     {
         using var client = context.Door.Open();
+        return await StopAsync(context, client, names.Select(n => (n, (string?)null)), request, json, names.Length == 1, cancel);
+    }
+
+    /// <summary>Asks each to stop and tells what came of it. One that cannot be stopped does not keep the others from it; the highest code is returned.</summary>
+    internal static async Task<int> StopAsync(
+        CommandContext context, OutlastHttpClient client, IEnumerable<(string Name, string? Id)> tasks, StopRequestBody request, bool json, bool one, CancellationToken cancel)
+    {
         var worst = ExitCodes.Ok;
-        foreach (var name in names)
+        foreach (var (name, id) in tasks)
         {
             try
             {
-                var task = await client.StopAsync(await TaskNames.FindAsync(client, context, name, cancel), request, cancel);
+                var task = await client.StopAsync(id ?? await TaskNames.FindAsync(client, context, name, cancel), request, cancel);
                 if (json) Json.Write(context.Terminal, task, OutlastJson.Wire.TaskView);
-                else context.Terminal.Line(names.Length == 1 ? task.State : Words.Invariant($"{task.Number}\t{task.State}"));
+                else context.Terminal.Line(one ? task.State : Words.Invariant($"{task.Number}\t{task.State}"));
             }
             catch (Exception e) when (e is OutlastProblemException or CommandException)
             {
-                // One that cannot be stopped does not keep the others from it.
                 var (text, code) = Problems.Describe(e, context, "stop");
                 context.Terminal.Say(e is OutlastProblemException { Type: ProblemTypes.Ended } ended ? $"task {name} has ended already: {ended.Text("state")}" : text);
                 worst = Math.Max(worst, code);

@@ -19,6 +19,8 @@ internal static class Verb
 
     public static Argument<string[]> Tasks() => RefusingOptions(new Argument<string[]>("ID") { Description = "The tasks: numbers, ids, or ends of ids", Arity = ArgumentArity.OneOrMore });
 
+    public static Argument<string[]> TasksOrNone() => RefusingOptions(new Argument<string[]>("ID") { Description = "The tasks: numbers, ids, or ends of ids", Arity = ArgumentArity.ZeroOrMore });
+
     /// <summary>An option that takes a whole number from <paramref name="least"/> up.</summary>
     public static Option<long?> Number(string name, string description, long least) => new(name)
     {

@@ -1,4 +1,5 @@
 using Outlast.Cli.Serving;
+using Outlast.Cli.Verbs;
 using Outlast.Client;
 
 namespace Outlast.Cli.Watching;
@@ -8,7 +9,6 @@ internal sealed class HostWatch(HostDoor door, TimeProvider time, TimeSpan inter
 {
     private const int MostOpen = 500, Newest = 100;
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(1);
-    private static readonly string[] Open = [TaskStateNames.Queued, TaskStateNames.Running, TaskStateNames.Waiting, TaskStateNames.Stopping];
     private readonly Dictionary<string, TaskView> _ended = [];
     private readonly SemaphoreSlim _now = new(0, 1);
     private HashSet<string> _open = [];
@@ -56,7 +56,7 @@ internal sealed class HostWatch(HostDoor door, TimeProvider time, TimeSpan inter
     public async Task<TopSample> TakeAsync(OutlastHttpClient client, CancellationToken cancel)
     {
         var host = await client.HostAsync(cancel);
-        var open = await client.ListAsync(new() { States = Open, Limit = MostOpen, Live = true }, cancel);
+        var open = await client.ListAsync(new() { States = TaskFilters.OpenStates, Limit = MostOpen, Live = true }, cancel);
         foreach (var task in (await client.ListAsync(new() { Limit = Newest }, cancel)).Tasks.Where(t => t.HasEnded)) _ended[task.Id] = task;
         var here = open.Tasks.Select(t => t.Id).ToHashSet();
         foreach (var gone in _open.Where(id => !here.Contains(id) && !_ended.ContainsKey(id)))
