@@ -26,6 +26,7 @@ public static class OutlastEndpoints
         Post("/v1/tasks/{id}/extend", (a, c) => new TaskRoutes(a).ExtendAsync(c));
         Post("/v1/tasks/{id}/input", (a, c) => new InputRoute(a).SendAsync(c));
         Get("/v1/tasks/{id}/output", (a, c) => new OutputRoutes(a).GetAsync(c));
+        Get("/v1/tasks/{id}/output/times", (a, c) => new OutputRoutes(a).TimesAsync(c));
         Get("/v1/tasks/{id}/output/stream", (a, c) => new OutputRoutes(a).StreamAsync(c));
         Get("/v1/events", (a, c) => new EventRoutes(a).GetAsync(c));
         Get("/v1/host", (a, c) => new HostRoutes(a).GetAsync(c));

@@ -56,6 +56,28 @@ internal sealed class OutputRoutes(Api api)
         await new MessageStream(output, stream, messages, over.Token).RunAsync(start).ConfigureAwait(false);
     }
 
+    /// <summary>By when how much was there.</summary>
+    public async Task TimesAsync(HttpContext context)
+    {
+        var query = new QueryFields(context.Request.Query);
+        var errorStream = ReadStream(query);
+        var since = ReadMoment(query, "since");
+        query.ThrowIfAny();
+        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), errorStream, api.Time, context.RequestAborted).ConfigureAwait(false);
+        var times = OutputTimes.Read(output.Log.Path).Select(t => new OutputTimeView(t.At, t.Size)).ToList();
+        long? from = since is null ? null : times.LastOrDefault(t => t.At <= since)?.Offset ?? 0;
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, new(output.Record.Attempt, times, from), OutlastJson.Wire.OutputTimesView).ConfigureAwait(false);
+    }
+
+    private DateTimeOffset? ReadMoment(QueryFields query, string name)
+    {
+        if (query.Text(name) is not { } text) return null;
+        if (Duration.TryParse(text, out var ago)) return api.Time.GetUtcNow() - ago;
+        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at)) return at;
+        query.Fail(name, $"'{JsonFields.Shorten(text)}' is no length of time and no time; write 10m, or 2026-11-20T10:00:00Z");
+        return null;
+    }
+
     private static bool ReadStream(QueryFields query)
     {
         var stream = query.Text("stream");

@@ -91,6 +91,14 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<OutputRange> ReadOutputTailAsync(string id, long bytes, bool errorStream = false, CancellationToken cancel = default) =>
         ReadOutputAsync($"{OutputRoute(id, errorStream)}&tail={Invariant(bytes)}", cancel);
 
+    /// <summary>When the output grew, and where what is younger than that begins.</summary>
+    /// <param name="id">Of that task.</param>
+    /// <param name="since"><c>10m</c> ago, or a time; none: only when it grew.</param>
+    /// <param name="errorStream">The separate standard error instead.</param>
+    /// <param name="cancel">Ends the call.</param>
+    public Task<OutputTimesView> ReadOutputTimesAsync(string id, string? since = null, bool errorStream = false, CancellationToken cancel = default) =>
+        ReadAsync($"{Route(id)}/output/times?stream={(errorStream ? "stderr" : "stdout")}{(since is null ? "" : $"&since={Escape(since)}")}", OutlastJson.Wire.OutputTimesView, cancel);
+
     /// <summary>Hands the output on as it is, byte for byte, until the task has ended and everything was handed on. Survives the host, where the client retries.</summary>
     /// <param name="id">Of that task.</param>
     /// <param name="offset">The first byte.</param>

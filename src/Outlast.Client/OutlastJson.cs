@@ -22,6 +22,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(EventListView))]
 [JsonSerializable(typeof(EventGapView))]
 [JsonSerializable(typeof(OutputData))]
+[JsonSerializable(typeof(OutputTimesView))]
 [JsonSerializable(typeof(GapData))]
 [JsonSerializable(typeof(EndData))]
 [JsonSerializable(typeof(HostView))]

@@ -41,6 +41,15 @@ public sealed record OutputRange
     public required bool Ended { get; init; }
 }
 
+/// <summary>By <paramref name="At"/> so many bytes were there.</summary>
+public sealed record OutputTimeView(DateTimeOffset At, long Offset);
+
+/// <summary>When an output grew, oldest first; the last is the output as it is.</summary>
+/// <param name="Attempt">Of that attempt.</param>
+/// <param name="Times">Sparse: each second while a host looked, coarser the longer ago.</param>
+/// <param name="Since">The first offset that may be younger than what was asked for; absent: nothing was.</param>
+public sealed record OutputTimesView(int Attempt, IReadOnlyList<OutputTimeView> Times, long? Since = null);
+
 /// <summary>The data of an <c>output</c> message: text, or base64 where the bytes are no UTF-8.</summary>
 public sealed record OutputData(long Offset, string? Text, string? Base64);
 

@@ -18,6 +18,15 @@ public static class ByteSize
         return true;
     }
 
+    /// <summary>A size for people: <c>21.8 MiB</c>.</summary>
+    internal static string Describe(long bytes) => bytes switch
+    {
+        < 1 << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes"),
+        < 1 << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0:0.#} KiB"),
+        < 1 << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:0.#} MiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1073741824.0:0.##} GiB"),
+    };
+
     /// <summary>Writes a size in the largest unit that needs no fraction.</summary>
     public static string Format(long bytes)
     {

@@ -12,7 +12,7 @@ namespace Outlast.Hosting;
 
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
-    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog,
+    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch,
     Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null)
     : IHostedService, IHostStatus
@@ -48,6 +48,7 @@ internal sealed class OutlastHost(
         _loops.Add(rescuer.RescueAsync(left, _letGo.Token));
         _loops.Add(rescuer.KeepLookingAsync(_letGo.Token));
         _loops.Add(watchdog.KeepLookingAsync(_letGo.Token));
+        _loops.Add(outputWatch.KeepLookingAsync(_letGo.Token));
         _loops.Add(pruner.KeepPruningAsync(_letGo.Token));
         foreach (var loop in _loops) _ = loop.ContinueWith(LogLoop, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }

@@ -22,6 +22,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(settings.Dispatcher);
         services.AddSingleton(settings.Watchdog);
         services.AddSingleton(settings.Pruner);
+        services.AddSingleton(settings.OutputWatch);
         services.AddSingleton<HostIdentity>();
         services.AddSingleton<StoreHealth>();
         services.AddSingleton<TaskFeed>();
@@ -34,6 +35,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Dispatcher>();
         services.AddSingleton<Rescuer>();
         services.AddSingleton<Watchdog>();
+        services.AddSingleton<OutputWatch>();
         services.AddSingleton<Pruner>();
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();

@@ -34,6 +34,7 @@ public sealed class OutlastSettings
         {
             Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How often running tasks are looked at for signs of life; a limit fires at most that much late"),
         };
+        OutputWatch = new OutputWatchOptions { GrowthPerMinute = values.Size("output.growthPerMinute", new OutputWatchOptions().GrowthPerMinute, "A task whose output grows by so much within a minute is warned of, once") };
         Pruner = new PrunerOptions
         {
             Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max, "How long an ended task and its output are kept, from its end"),
@@ -57,6 +58,8 @@ public sealed class OutlastSettings
     public DispatcherOptions Dispatcher { get; }
     /// <summary>How often the watchdog looks.</summary>
     public WatchdogOptions Watchdog { get; }
+    /// <summary>What is noticed of output.</summary>
+    public OutputWatchOptions OutputWatch { get; }
     /// <summary>How long what has ended is kept.</summary>
     public PrunerOptions Pruner { get; }
     /// <summary>After how long without open task and client a host that a verb started ends itself. None: never.</summary>

@@ -14,15 +14,15 @@ internal sealed class SupervisedHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, Dictionary<string, string> settings)
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Dictionary<string, string> settings)
     {
-        (Store, Runner, Time) = (store, runner, time);
+        (Store, Runner, Time, Folder) = (store, runner, time, folder);
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddSingleton<TimeProvider>(time);
         services.AddSingleton(store);
         services.AddSingleton<ITaskRunner>(runner);
-        services.AddOutlast(new DataFolder("/nonexistent/outlast-test"), OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        services.AddOutlast(folder, OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
         // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
         if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts()));
         _services = services.BuildServiceProvider();
@@ -35,6 +35,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public ITaskStore Store { get; }
     public ScriptedRunner Runner { get; }
     public ManualTime Time { get; }
+    public DataFolder Folder { get; }
     public ITaskClient Client => _services.GetRequiredService<ITaskClient>();
     public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
     public IHostDeparture Departure => _services.GetRequiredService<IHostDeparture>();
@@ -47,9 +48,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
 
-    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, params (string Key, string Value)[] settings)
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, params (string Key, string Value)[] settings)
     {
-        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
         await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
         return host;
     }

@@ -29,6 +29,14 @@ internal sealed class OutputGauge(AttemptFolder folder)
         }
     }
 
+    /// <summary>Takes out of logs that have no keeper what their cap does not leave.</summary>
+    public void Cut(ProcessSpec spec)
+    {
+        if (spec.OutputVia != OutputRoute.File || spec.OutputPolicy == OutputPolicy.Stop || OutputCapRule.Of(spec.OutputCap, spec.OutputPolicy) is not { } rule) return;
+        HolePuncher.Enforce(folder.Output, rule);
+        HolePuncher.Enforce(folder.Error, rule);
+    }
+
     /// <summary>Brings what was written to the disk itself.</summary>
     public void Sync()
     {

@@ -68,7 +68,7 @@ internal sealed class Settlement(ProcessWalker walker, Leftovers leftovers, Proc
         var living = attempt.Observe(walker.TakeBornSince(attempt.Wrapper?.StartTicks ?? 0));
         var evidence = end.Evidence;
         if (!isDrained) evidence = evidence.Add($"something still held the output open {Duration.Format(options.DrainLimit)} after the command's end");
-        var output = Sync(attempt, ref evidence);
+        var output = Sync(attempt, context.Spec.Process!, ref evidence);
         Milestone.Reach(Milestone.OutputSynced, context.Task);
         if (output is { LostBytes: > 0 }) await context.Annotated(ExplainLoss(context.Spec.Process!, output)).ConfigureAwait(false);
         return new TaskOutcome
@@ -122,10 +122,11 @@ internal sealed class Settlement(ProcessWalker walker, Leftovers leftovers, Proc
     }
 
     /// <summary>None if the logs cannot be looked at: that must not cost the command's end.</summary>
-    private static OutputFacts? Sync(ProcessAttempt attempt, ref ImmutableArray<string> evidence)
+    private static OutputFacts? Sync(ProcessAttempt attempt, ProcessSpec spec, ref ImmutableArray<string> evidence)
     {
         try
         {
+            attempt.Output.Cut(spec);
             attempt.Output.Sync();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
