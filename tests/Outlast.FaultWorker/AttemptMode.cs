@@ -59,6 +59,7 @@ internal static class AttemptMode
             await runner.StopAsync(context, stop, default, default);
         }
         var outcome = await run;
+        if (context is { Process: { } ended, LaunchedAt: not null }) Console.Out.WriteLine($"{ended.Pid} {ended.StartTicks}");
         return outcome.Exit?.Code ?? 255;
     }
 }

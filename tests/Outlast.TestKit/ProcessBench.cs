@@ -134,7 +134,13 @@ public sealed class TestAttempt
     public string Folder => Context.Folder;
     public string Output => File.ReadAllText(Path.Combine(Folder, "output.log"));
 
-    public Task<TaskOutcome> RunAsync(CancellationToken letGo = default) => _bench.Runner.RunAsync(Context, letGo);
+    public async Task<TaskOutcome> RunAsync(CancellationToken letGo = default)
+    {
+        var outcome = await _bench.Runner.RunAsync(Context, letGo);
+        // What ended at once was not told before its end.
+        if (Context is { Process: { } process, LaunchedAt: not null }) _launched.TrySetResult(process);
+        return outcome;
+    }
 
     public Task<AttemptFinding> ExamineAsync() => _bench.Runner.ExamineAsync(Context, default);
 

@@ -24,6 +24,9 @@ public sealed class ScriptedRunner : ITaskRunner
         return Task.FromResult(new StopReport([], ["TERM", "verified gone"]));
     };
 
+    /// <summary>Whether a process is told as soon as it exists; otherwise its record learns of it with its end.</summary>
+    public bool TellsLaunch { get; set; } = true;
+
     /// <summary>Whether attempts end well as soon as they run.</summary>
     public bool EndAtOnce { get; set; }
 
@@ -54,7 +57,9 @@ public sealed class ScriptedRunner : ITaskRunner
         // After it is known: a stop that comes from here on finds it, one that came before is seen here.
         if (attempt.StopAsked() is not null) throw new NeverStartedException("A stop was asked before it started.");
         lock (this) Started++;
-        scripted.Known = attempt.Launched(new ProcessFacts(4711, 4712, "boot", 1));
+        var process = new ProcessFacts(4711, 4712, "boot", 1);
+        if (TellsLaunch) scripted.Known = attempt.Launched(process);
+        else (attempt.Process, attempt.LaunchedAt) = (process, DateTimeOffset.UnixEpoch.AddYears(50));
         await scripted.Known;
         if (EndAtOnce) scripted.End(0);
         return await scripted.Outcome.Task.WaitAsync(letGo);

@@ -88,7 +88,9 @@ public sealed class AttemptContext
     public DateTimeOffset? ClaimedAt { get; init; }
     /// <summary>The process as far as it is known; set by whoever adopts, by <see cref="Launched"/>'s caller, and by a measurement that has seen the command itself.</summary>
     public ProcessFacts? Process { get; set; }
-    /// <summary>Called once, when the process exists; completes when the record knows it.</summary>
+    /// <summary>When <see cref="Process"/> came to be, if the runner has not called <see cref="Launched"/>: the record then learns of both together with the end.</summary>
+    public DateTimeOffset? LaunchedAt { get; set; }
+    /// <summary>Called at most once, when the process exists and does not end at once; completes when the record knows it.</summary>
     public required Func<ProcessFacts, Task> Launched { get; init; }
     /// <summary>Called with facts worth keeping beside the main story.</summary>
     public required Func<string, Task> Annotated { get; init; }

@@ -83,7 +83,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             var transition = await ConcludeAsync(live, run);
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
-            await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live);
+            await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live));
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
         {
@@ -135,6 +135,10 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             return Interrupted($"the runner failed: {e.Message}") with { Error = new(e.GetType().FullName!, e.Message, e.StackTrace) };
         }
     }
+
+    /// <summary>What a command that ended at once had not told yet.</summary>
+    private static Transition? LaunchOf(LiveAttempt live) =>
+        live.Context is { Process: { } process, LaunchedAt: { } at } ? Transition.Launched(live.Claim, process, at) : null;
 
     private static TaskOutcome Interrupted(string reason) => new() { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error, Reason = reason };
 

@@ -29,7 +29,7 @@ internal sealed class TaskFeed
             Changed?.Invoke(record);
             if (!record.State.IsTerminal()) continue;
             if (committed.Events.Any(e => e.Type == TaskEventType.Ended && e.Task == record.Id)) Ended?.Invoke(record);
-            if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult();
+            if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult(record);
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
     }
@@ -71,7 +71,7 @@ internal sealed class TaskFeed
     /// <summary>A wait for one end.</summary>
     internal sealed class EndSignal(TaskFeed feed, TaskId id, Waiters waiters) : IDisposable
     {
-        public Task Ended => waiters.Ended.Task;
+        public Task<TaskRecord> Ended => waiters.Ended.Task;
 
         public void Dispose()
         {
@@ -86,7 +86,7 @@ internal sealed class TaskFeed
 
     internal sealed class Waiters
     {
-        public readonly TaskCompletionSource Ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public readonly TaskCompletionSource<TaskRecord> Ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
         public int Count;
         public bool Gone;
     }

@@ -64,7 +64,8 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     /// <param name="cancel">Gives up before the commit.</param>
     /// <param name="known">The record as it was committed last, as far as the caller knows: what can be decided from it need not be read. What it forbids is decided again from what is stored.</param>
     /// <param name="place">The place that the step gives back: free while it is being written, and taken again where it is not.</param>
-    public async Task<LedgerAnswer> ApplyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken cancel, TaskRecord? known = null, Place? place = null)
+    /// <param name="beforehand">A step that comes first where it is one, and becomes durable with the other.</param>
+    public async Task<LedgerAnswer> ApplyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken cancel, TaskRecord? known = null, Place? place = null, Transition? beforehand = null)
     {
         while (true)
         {
@@ -73,6 +74,7 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
             var transition = decide(record);
             if (transition is null && !isGuess) return new(record, false, null);
             var draft = new Draft();
+            if (beforehand is not null) draft.Apply(record, beforehand);
             var decision = transition is null ? null : draft.Apply(record, transition);
             if (decision is not Decision.Changed && isGuess) continue;
             switch (decision)
@@ -104,13 +106,14 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     /// <param name="decide">The step; none: nothing to do.</param>
     /// <param name="letGo">The host goes.</param>
     /// <param name="over">The attempt that is over by it, which gives its place back.</param>
-    public async Task<LedgerAnswer> ApplyPersistentlyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken letGo, LiveAttempt? over = null)
+    /// <param name="beforehand">A step that comes first, and becomes durable with the other.</param>
+    public async Task<LedgerAnswer> ApplyPersistentlyAsync(TaskId id, Func<TaskRecord, Transition?> decide, CancellationToken letGo, LiveAttempt? over = null, Transition? beforehand = null)
     {
         while (true)
         {
             try
             {
-                return await ApplyAsync(id, decide, letGo, over?.Record, over?.Place);
+                return await ApplyAsync(id, decide, letGo, over?.Record, over?.Place, beforehand);
             }
             catch (StoreUnavailableException e)
             {

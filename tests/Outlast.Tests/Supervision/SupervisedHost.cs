@@ -43,6 +43,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public Pruner Pruner => _services.GetRequiredService<Pruner>();
     public Rescuer Rescuer => _services.GetRequiredService<Rescuer>();
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
+    public TaskLedger Ledger => _services.GetRequiredService<TaskLedger>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
     public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
 

@@ -14,7 +14,8 @@ internal static unsafe partial class LibC
     public const int CodeExited = 1;
     public const int EpollAdd = 1, EpollIn = 1, EpollOneShot = 1 << 30, EpollCloseOnExec = 0x80000;
     public const int OpenFilesLimit = 7;
-    public const int ExecuteAccess = 1;
+    public const int BootClock = 7;
+    public const int Existence = 0, ExecuteAccess = 1;
 
     public const int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, ENXIO = 6, E2BIG = 7, ENOEXEC = 8, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, ENFILE = 23, EMFILE = 24, ENOSPC = 28, EPIPE = 32, EDQUOT = 122;
 
@@ -79,6 +80,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
     public static partial int EventFd(uint initial, int flags);
+
+    [LibraryImport(Library, EntryPoint = "clock_gettime", SetLastError = true)]
+    public static partial int GetTime(int clock, long* time);
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     private static partial nint SystemCall(nint number, nint a, nint b, nint c, nint d, nint e);

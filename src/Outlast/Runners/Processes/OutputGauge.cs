@@ -63,6 +63,8 @@ internal sealed class OutputGauge(AttemptFolder folder)
     private static (long? Bytes, DateTimeOffset? At) Look(string path)
     {
         var file = new FileInfo(path);
+        // Most commands have one log only, and an exception costs more than all the rest.
+        if (!file.Exists && LibC.Access(path, LibC.Existence) != 0 && Marshal.GetLastPInvokeError() is LibC.ENOENT or LibC.ENOTDIR) return (null, null);
         try
         {
             return (file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero));

@@ -6,6 +6,8 @@ namespace Outlast.Runners.Processes;
 /// <summary>Runs OS processes that outlive their host. The protocol is in this folder's README.</summary>
 public sealed class ProcessRunner : ITaskRunner, IDisposable
 {
+    private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(25);
+
     private readonly TimeProvider _time;
     private readonly ProcessRunnerOptions _options;
     private readonly ProcessWatcher _watcher;
@@ -42,9 +44,17 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
             case Processes.Launch.Refused refused:
                 return new TaskOutcome { Kind = OutcomeKind.Failed, Cause = EndCause.NeverStarted, Reason = refused.Reason };
             case Processes.Launch.Started started:
-                attempt.Process = new ProcessFacts(started.Wrapper.Pid, null, Machine.BootId, started.Wrapper.StartTicks);
-                await attempt.Launched(attempt.Process).ConfigureAwait(false);
-                return await _settlement.FollowAsync(lease.Attempt, attempt, started.Wrapper, started.Keepers, letGo).ConfigureAwait(false);
+                var process = new ProcessFacts(started.Wrapper.Pid, null, Machine.BootId, started.Wrapper.StartTicks);
+                (attempt.Process, attempt.LaunchedAt) = (process, _time.GetUtcNow());
+                var end = _settlement.FollowAsync(lease.Attempt, attempt, started.Wrapper, started.Keepers, letGo);
+                // What ends at once is recorded in one step with its end; until then the folder alone proves that it runs.
+                await Task.WhenAny(end, Task.Delay(AtOnce, _time, CancellationToken.None)).ConfigureAwait(false);
+                if (!end.IsCompleted)
+                {
+                    attempt.LaunchedAt = null;
+                    await attempt.Launched(process).ConfigureAwait(false);
+                }
+                return await end.ConfigureAwait(false);
             default:
                 throw new InvalidOperationException();
         }

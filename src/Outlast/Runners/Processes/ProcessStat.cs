@@ -13,6 +13,13 @@ internal readonly record struct ProcessStat(int Pid, int Parent, int Group, int 
     /// <summary>A zombie is dead: it only waits for somebody to ask how it ended, and in a container nobody may ever do.</summary>
     public bool IsDead => State is 'Z' or 'X' or 'x';
 
+    /// <summary>This moment, as the starts of processes are counted: since the boot, with the time that the machine slept.</summary>
+    public static unsafe long TicksNow()
+    {
+        var now = stackalloc long[2];
+        return LibC.GetTime(LibC.BootClock, now) == 0 ? now[0] * TicksPerSecond + now[1] / (1_000_000_000 / TicksPerSecond) : throw SystemCallException.Last("clock_gettime");
+    }
+
     public static TimeSpan ToTime(long ticks) => TimeSpan.FromTicks(ticks * (TimeSpan.TicksPerSecond / TicksPerSecond));
 
     public static ProcessStat? TryRead(int pid)

@@ -65,7 +65,8 @@ internal sealed class Settlement(ProcessWalker walker, Leftovers leftovers, Proc
 
     private async Task<TaskOutcome> SettleAsync(ProcessAttempt attempt, AttemptContext context, AttemptEnd.Over end, ProcessExit exit, bool isDrained)
     {
-        var living = attempt.Observe(walker.TakeBornSince(attempt.Wrapper?.StartTicks ?? 0));
+        // A stop that has just proved that nothing is left need not be asked again.
+        var living = attempt.Ladder is { HasProvedAllGone: true } ? [] : attempt.Observe(walker.TakeBornSince(attempt.Wrapper?.StartTicks ?? 0));
         var evidence = end.Evidence;
         if (!isDrained) evidence = evidence.Add($"something still held the output open {Duration.Format(options.DrainLimit)} after the command's end");
         var output = Sync(attempt, context.Spec.Process!, ref evidence);

@@ -24,8 +24,12 @@ internal sealed class StopLadder(
     private readonly DateTimeOffset _beganAt = time.GetUtcNow();
     private readonly TaskCompletionSource<StopReport> _report = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _climbers;
+    private bool _sparesHost;
 
     public bool IsOver => Report.IsCompleted;
+
+    /// <summary>Whether it has looked last when nothing at all was left.</summary>
+    public bool HasProvedAllGone => Report.IsCompletedSuccessfully && Report.Result.Survivors.IsEmpty && !_sparesHost;
 
     /// <summary>Skips the rest of the grace.</summary>
     public void Hurry() => _hurry.Cancel();
@@ -54,8 +58,10 @@ internal sealed class StopLadder(
     private async Task<StopReport> ClimbAsync(CancellationToken letGo)
     {
         var isRevoked = RevokeStart();
+        // The group is asked before anybody is looked for: on a machine with many processes a look takes longer than a signal.
+        var ask = isRevoked || IsImpatient ? null : AskGroup();
         var living = await LookAsync(letGo).ConfigureAwait(false);
-        if (!isRevoked && !IsImpatient) living = await AskAndWaitAsync(living, letGo).ConfigureAwait(false);
+        if (ask is not null) living = await AskAndWaitAsync(ask, living, letGo).ConfigureAwait(false);
         if (!living.IsEmpty) living = await KillAsync(living, letGo).ConfigureAwait(false);
         return Conclude(living);
     }
@@ -79,13 +85,12 @@ internal sealed class StopLadder(
         }
     }
 
-    private async Task<ImmutableArray<ProcessStat>> AskAndWaitAsync(ImmutableArray<ProcessStat> living, CancellationToken letGo)
+    private async Task<ImmutableArray<ProcessStat>> AskAndWaitAsync(GroupAsked group, ImmutableArray<ProcessStat> living, CancellationToken letGo)
     {
         if (living.IsEmpty) return living;
-        var isYoung = time.GetUtcNow() - File.GetLastWriteTimeUtc(attempt.Folder.Pid) < Youth;
-        Ask(living);
+        AskOthers(group, living);
         Milestone.Reach(Milestone.StopSignalSent, attempt.Task);
-        var (asked, patience) = (time.GetTimestamp(), RestOfGrace());
+        var (asked, isYoung, patience) = (group.At, group.IsYoung, group.Patience);
         var look = SecondSignalAfter;
         while (!living.IsEmpty && patience - time.GetElapsedTime(asked) is var rest && rest > TimeSpan.Zero && !IsImpatient)
         {
@@ -108,20 +113,35 @@ internal sealed class StopLadder(
         return isSuccessor && rest < LeastGraceOfSuccessor ? LeastGraceOfSuccessor : rest;
     }
 
-    private void Ask(ImmutableArray<ProcessStat> living)
+    /// <param name="Group">The group's number; 0 if there is none any more.</param>
+    /// <param name="AtTicks">When, as the system counts the starts of processes.</param>
+    /// <param name="At">When, by the monotonic clock.</param>
+    /// <param name="Patience">How long the answer may take from then on.</param>
+    /// <param name="IsYoung">Whether the wrapper may have kept the signal to itself.</param>
+    private sealed record GroupAsked(int Group, long AtTicks, long At, TimeSpan Patience, bool IsYoung);
+
+    private GroupAsked AskGroup()
     {
+        var isYoung = time.GetUtcNow() - File.GetLastWriteTimeUtc(attempt.Folder.Pid) < Youth;
+        // Before anybody can answer: from here on the wall clock may be set to whatever it likes.
+        var patience = RestOfGrace();
         var group = attempt.Wrapper is { } leader && Signals.SendToGroup(leader.Pid, leader.StartTicks, _signal) ? leader.Pid : 0;
-        if (group != 0)
-        {
-            // A stopped process sees nothing but this one.
-            Signals.SendToGroup(group, attempt.Wrapper!.Value.StartTicks, Signals.Continue);
-            Note($"{Signals.NameOf(_signal)} to group {group}");
-        }
+        var asked = new GroupAsked(group, ProcessStat.TicksNow(), time.GetTimestamp(), patience, isYoung);
+        if (group == 0) return asked;
+        // A stopped process sees nothing but this one.
+        Signals.SendToGroup(group, attempt.Wrapper!.Value.StartTicks, Signals.Continue);
+        Note($"{Signals.NameOf(_signal)} to group {group}");
+        return asked;
+    }
+
+    private void AskOthers(GroupAsked group, ImmutableArray<ProcessStat> living)
+    {
         foreach (var process in living)
         {
-            if (process.Group == group) _asked.Add((process.Pid, process.StartTicks));
+            if (process.Group == group.Group && process.StartTicks <= group.AtTicks) _asked.Add((process.Pid, process.StartTicks));
         }
-        AskNewborn(living);
+        // What the group has started since, to tidy up perhaps, is asked at the next look, like whoever is born during the grace.
+        AskNewborn(living.RemoveAll(p => p.Group == group.Group));
     }
 
     private void AskNewborn(ImmutableArray<ProcessStat> living)
@@ -193,7 +213,10 @@ internal sealed class StopLadder(
     private async Task<ImmutableArray<ProcessStat>> LookAsync(CancellationToken letGo)
     {
         var table = await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false);
-        return attempt.Observe(table).RemoveAll(p => HostProcesses.IsHost(p.Pid));
+        var living = attempt.Observe(table);
+        var toStop = living.RemoveAll(p => HostProcesses.IsHost(p.Pid));
+        _sparesHost = toStop.Length < living.Length;
+        return toStop;
     }
 
     /// <summary>Until all of them are dead, the time is over, or somebody is in a hurry.</summary>
