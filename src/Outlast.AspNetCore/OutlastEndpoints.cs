@@ -17,6 +17,8 @@ public static class OutlastEndpoints
         void Get(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapGet(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
         void Post(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapPost(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
 
+        void Delete(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapDelete(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
+
         Post("/v1/tasks", (a, c) => new TaskRoutes(a).SubmitAsync(c));
         Get("/v1/tasks", (a, c) => new TaskRoutes(a).ListAsync(c));
         Get("/v1/resolve", (a, c) => new TaskRoutes(a).ResolveAsync(c));
@@ -24,6 +26,8 @@ public static class OutlastEndpoints
         Get("/v1/tasks/{id}/tree", (a, c) => new TaskRoutes(a).TreeAsync(c));
         Post("/v1/tasks/{id}/stop", (a, c) => new TaskRoutes(a).StopAsync(c));
         Post("/v1/tasks/{id}/extend", (a, c) => new TaskRoutes(a).ExtendAsync(c));
+        Post("/v1/tasks/{id}/retry", (a, c) => new TaskRoutes(a).RetryAsync(c));
+        Delete("/v1/tasks/{id}", (a, c) => new TaskRoutes(a).RemoveAsync(c));
         Post("/v1/tasks/{id}/input", (a, c) => new InputRoute(a).SendAsync(c));
         Get("/v1/tasks/{id}/output", (a, c) => new OutputRoutes(a).GetAsync(c));
         Get("/v1/tasks/{id}/output/times", (a, c) => new OutputRoutes(a).TimesAsync(c));

@@ -47,6 +47,8 @@ internal sealed record Problem(int Status, string Type, string Title)
             Extensions = Named(r),
         },
         TaskNotEndedException { Record: var r } e => new(409, ProblemTypes.NotEnded, "The task has not ended") { Detail = e.Message, Extensions = Named(r) },
+        TaskStoppingException { Record: var r } e => new(409, ProblemTypes.Stopping, "The task is being stopped") { Detail = e.Message, Extensions = Named(r) },
+        LeftoversAliveException e => new(409, ProblemTypes.LeftoversAlive, "Processes of the task are alive") { Detail = e.Message, Extensions = [.. Named(e.Record), ("alive", e.Alive.Length)] },
         TaskNotStartedException { Record: var r } e => new(409, ProblemTypes.NotStarted, "The task has not started") { Detail = e.Message, Extensions = Named(r) },
         InputFullException e => new(409, ProblemTypes.InputFull, "The task's standard input is full") { Detail = e.Message, Extensions = [.. Named(e.Record), ("taken", e.Taken)] },
         InputClosedException e => new(409, ProblemTypes.InputClosed, "The task takes no input")

@@ -44,6 +44,14 @@ internal sealed class QueryFields(IQueryCollection query)
         return null;
     }
 
+    public DateTimeOffset? Time(string name)
+    {
+        if (Text(name) is not { } text) return null;
+        if (DateTimeOffset.TryParseExact(text, "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)) return time;
+        Fail(name, $"'{JsonFields.Shorten(text)}' is no time; write 2026-11-20T10:00:00Z");
+        return null;
+    }
+
     public TaskId? Id(string name)
     {
         if (Text(name) is not { } text) return null;

@@ -5,7 +5,7 @@ using Outlast.Client;
 
 namespace Outlast.AspNetCore;
 
-/// <summary>Tasks: submitted, read, listed, stopped, extended.</summary>
+/// <summary>Tasks: submitted, read, listed, stopped, extended, run again, removed.</summary>
 internal sealed class TaskRoutes(Api api)
 {
     private const int LongestKey = 200;
@@ -60,6 +60,7 @@ internal sealed class TaskRoutes(Api api)
             Session = query.Text("session"),
             Parent = query.Id("parent"),
             Root = query.Id("root"),
+            EndedBefore = query.Time("endedBefore"),
             Label = query.Text("label"),
             Text = query.Text("q"),
             Before = query.Whole("cursor", 1, long.MaxValue),
@@ -122,6 +123,28 @@ internal sealed class TaskRoutes(Api api)
         errors.ThrowIfAny("The limits cannot be moved");
         var command = new ExtendCommand(Caller.Of(context), timeout, idleTimeout);
         await AnswerAsync(context, StatusCodes.Status200OK, await api.Tasks.ExtendAsync(id, command, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    public async Task RetryAsync(HttpContext context)
+    {
+        var id = Api.IdOf(context);
+        var key = ReadKey(context.Request);
+        var (errors, fields) = await ReadBodyAsync(context).ConfigureAwait(false);
+        fields.FailOnRest(new HashSet<string>());
+        errors.ThrowIfAny("The task cannot be run again");
+        var snapshot = await api.Tasks.RetryAsync(id, new(Caller.Of(context), key), CancellationToken.None).ConfigureAwait(false);
+        context.Response.Headers.Location = $"/v1/tasks/{snapshot.Record.Id}";
+        await AnswerAsync(context, StatusCodes.Status202Accepted, snapshot).ConfigureAwait(false);
+    }
+
+    public async Task RemoveAsync(HttpContext context)
+    {
+        var id = Api.IdOf(context);
+        var query = new QueryFields(context.Request.Query);
+        var force = query.Flag("force");
+        query.ThrowIfAny();
+        var tombstone = await api.Tasks.RemoveAsync(id, new(Caller.Of(context), force), CancellationToken.None).ConfigureAwait(false);
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, TaskViews.Of(tombstone), OutlastJson.Wire.RemovedView).ConfigureAwait(false);
     }
 
     private static string? ReadKey(HttpRequest request)

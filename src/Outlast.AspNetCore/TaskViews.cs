@@ -21,6 +21,7 @@ internal static class TaskViews
             Parent = record.Parent?.ToString(),
             Root = record.Root.ToString(),
             Depth = record.Depth,
+            RetryOf = record.RetryOf?.ToString(),
             Group = record.Spec.Group,
             Labels = record.Spec.Labels.IsEmpty ? null : record.Spec.Labels,
             Spec = Of(record.Spec),
@@ -46,6 +47,8 @@ internal static class TaskViews
         new(Milliseconds(now.Cpu)!.Value, now.MemoryBytes, now.Processes, now.CpuPercent is { } percent ? Math.Round(percent, 1) : null, (long?)now.OutputBytesPerSecond);
 
     public static TaskTreeView Of(TaskTree tree) => new(Of(tree.Task), [.. tree.Children.Select(Of)]);
+
+    public static RemovedView Of(Tombstone tombstone) => new(tombstone.Id.ToString(), tombstone.Number, Names.Of(tombstone.State), tombstone.EndedAt, tombstone.RemovedAt, tombstone.Reason);
 
     public static LeftoversView Of(LeftoverSnapshot left) => new(Of(left.Task), [.. left.Ended.Select(Of)], [.. left.Survivors.Select(Of)]);
 

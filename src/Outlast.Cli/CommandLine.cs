@@ -11,7 +11,8 @@ internal static class CommandLine
     private static readonly (string Name, Func<CommandContext, Command> Create)[] Verbs =
     [
         ("ps", PsVerb.Create), (TopVerb.Name, TopVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
-        ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("events", EventsVerb.Create), ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
+        ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("retry", RetryVerb.Create), ("prune", PruneVerb.Create), ("events", EventsVerb.Create),
+        ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
         (ConfigVerb.Name, ConfigVerb.Create), (CompletionVerb.Name, CompletionVerb.Create), ("version", VersionVerb.Create),
     ];
 

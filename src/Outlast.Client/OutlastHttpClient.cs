@@ -69,6 +69,28 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<TaskView> ExtendAsync(string id, ExtendRequestBody request, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/extend", request, OutlastJson.Wire.ExtendRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);
 
+    /// <summary>Runs an ended task again, as a new one. When this returns, the new one is on disk.</summary>
+    /// <param name="id">The ended task.</param>
+    /// <param name="idempotencyKey">The same key again gives the same new task. A client that retries makes one up where none is given.</param>
+    /// <param name="cancel">Ends the call; the task may have been accepted.</param>
+    public Task<TaskView> RetryAsync(string id, string? idempotencyKey = null, CancellationToken cancel = default)
+    {
+        if (idempotencyKey is null && _host.Retries) idempotencyKey = Guid.NewGuid().ToString("N");
+        return AskAsync(() =>
+        {
+            var message = new HttpRequestMessage(HttpMethod.Post, $"{Route(id)}/retry");
+            if (idempotencyKey is not null) message.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
+            return message;
+        }, OutlastJson.Wire.TaskView, repeatable: idempotencyKey is not null, cancel);
+    }
+
+    /// <summary>Removes an ended task and its output now. Not repeated when nobody knows if it arrived.</summary>
+    /// <param name="id">The task.</param>
+    /// <param name="force">Also if processes that it left behind are alive.</param>
+    /// <param name="cancel">Ends the call; the task may have been removed.</param>
+    public Task<RemovedView> RemoveAsync(string id, bool force = false, CancellationToken cancel = default) =>
+        AskAsync(() => new(HttpMethod.Delete, $"{Route(id)}{(force ? "?force=true" : "")}"), OutlastJson.Wire.RemovedView, repeatable: false, cancel);
+
     /// <summary>Hands bytes, and then end-of-file where that is wanted, to the open standard input of a running task. Not repeated when nobody knows if it arrived.</summary>
     /// <remarks>A full pipe is an <see cref="OutlastProblemException"/> of type <see cref="ProblemTypes.InputFull"/>; its <c>taken</c> says how many bytes were taken all the same.</remarks>
     public Task<InputView> SendAsync(string id, ReadOnlyMemory<byte> bytes, bool eof = false, CancellationToken cancel = default) => AskAsync(() =>

@@ -17,6 +17,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(StopRequestBody))]
 [JsonSerializable(typeof(ExtendRequestBody))]
 [JsonSerializable(typeof(InputView))]
+[JsonSerializable(typeof(RemovedView))]
 [JsonSerializable(typeof(LeftoversView))]
 [JsonSerializable(typeof(EventView))]
 [JsonSerializable(typeof(EventListView))]

@@ -21,6 +21,10 @@ public static class ProblemTypes
     public const string Ended = "urn:outlast:ended";
     /// <summary>409: the task has not ended; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
     public const string NotEnded = "urn:outlast:not-ended";
+    /// <summary>409: the task is being stopped, its limits hold no more; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
+    public const string Stopping = "urn:outlast:stopping";
+    /// <summary>409: processes that the ended task left behind are alive; with <c>alive</c> (how many), <c>id</c>, <c>number</c>, <c>state</c>.</summary>
+    public const string LeftoversAlive = "urn:outlast:leftovers-alive";
     /// <summary>409: the task has not started; with <c>id</c>, <c>number</c>, <c>state</c>.</summary>
     public const string NotStarted = "urn:outlast:not-started";
     /// <summary>409: only the first <c>taken</c> bytes found room; with <c>id</c>, <c>number</c>, <c>state</c> too.</summary>

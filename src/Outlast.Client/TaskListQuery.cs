@@ -15,6 +15,8 @@ public sealed record TaskListQuery
     public string? Parent { get; init; }
     /// <summary>Of this tree.</summary>
     public string? Root { get; init; }
+    /// <summary>Ended before then.</summary>
+    public DateTimeOffset? EndedBefore { get; init; }
     /// <summary>With this mark (<c>key</c>, or <c>key=value</c>).</summary>
     public string? Label { get; init; }
     /// <summary>Whose name or command contains this text, case ignored.</summary>
@@ -32,6 +34,7 @@ public sealed record TaskListQuery
         (string Name, string? Value)[] filters =
         [
             ("state", States.Count > 0 ? string.Join(',', States) : null), ("kind", Kind), ("session", Session), ("parent", Parent), ("root", Root), ("label", Label),
+            ("endedBefore", EndedBefore?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)),
             ("q", Text), ("cursor", Cursor), ("live", Live ? "true" : null), ("limit", Limit.ToString(CultureInfo.InvariantCulture)),
         ];
         return "?" + string.Join('&', filters.Where(f => f.Value is not null).Select(f => $"{f.Name}={Uri.EscapeDataString(f.Value!)}"));

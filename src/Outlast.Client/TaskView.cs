@@ -28,6 +28,8 @@ public sealed record TaskView
     public required string Root { get; init; }
     /// <summary>0 at the top of its tree.</summary>
     public int Depth { get; init; }
+    /// <summary>The ended task that it repeats.</summary>
+    public string? RetryOf { get; init; }
     /// <summary>Tasks that are awaited together.</summary>
     public string? Group { get; init; }
     /// <summary>Free marks.</summary>
@@ -211,6 +213,9 @@ public sealed record SurvivorView(int Pid, long StartTicks, string Command);
 
 /// <summary>What became of an ended task's leftovers: what was ended, and what is alive still.</summary>
 public sealed record LeftoversView(TaskView Task, IReadOnlyList<SurvivorView> Ended, IReadOnlyList<SurvivorView> Survivors);
+
+/// <summary>What is left of a removed task.</summary>
+public sealed record RemovedView(string Id, long Number, string State, DateTimeOffset EndedAt, DateTimeOffset RemovedAt, string Reason);
 
 /// <summary>A fact beside the main story.</summary>
 public sealed record AnnotationView(DateTimeOffset At, string Text);

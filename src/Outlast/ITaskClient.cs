@@ -56,8 +56,23 @@ public interface ITaskClient
     /// <exception cref="DrainingException">The host is going away; some may be alive.</exception>
     Task<LeftoverSnapshot> StopLeftoversAsync(TaskId id, StopCommand command, CancellationToken cancel = default);
 
-    /// <summary>Moves limits of a task that has not ended.</summary>
+    /// <summary>Runs an ended task again, as a new one with the same spec: environment, session, labels, group. Its parent is the same if that still takes children, otherwise it has none; moments (not before, start by) are not repeated. The ended task is told in the same commit.</summary>
+    /// <exception cref="TaskNotEndedException">It has not ended.</exception>
+    /// <exception cref="TaskRemovedException">It was removed, and its spec with it.</exception>
+    /// <exception cref="FullException">The host is full and the spec asked to be refused then.</exception>
+    /// <exception cref="IdempotencyMismatchException">The key belongs to something else.</exception>
+    /// <exception cref="DrainingException">The host is going away.</exception>
+    Task<TaskSnapshot> RetryAsync(TaskId id, RetryCommand command, CancellationToken cancel = default);
+
+    /// <summary>Removes an ended task and its output now; a tombstone answers for it. When it returns, it never comes back.</summary>
+    /// <exception cref="TaskNotEndedException">It has not ended.</exception>
+    /// <exception cref="LeftoversAliveException">Processes that its end named are alive, and nobody insists.</exception>
+    /// <exception cref="TaskRemovedException">It was removed before.</exception>
+    Task<Tombstone> RemoveAsync(TaskId id, RemoveCommand command, CancellationToken cancel = default);
+
+    /// <summary>Moves limits of a task that has not ended and is not asked to stop.</summary>
     /// <exception cref="TaskEndedException">It has ended.</exception>
+    /// <exception cref="TaskStoppingException">It is being stopped: no limit holds any more.</exception>
     Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default);
 
     /// <summary>Hands bytes, and then end-of-file where that is wanted, to the open standard input of a running process. When it returns, the pipe has them: they are in the system's memory, not on disk, and survive every host but not the machine.</summary>
@@ -89,7 +104,11 @@ public interface ITaskClient
 /// <param name="Parent">The task that asks, if one does.</param>
 /// <param name="IdempotencyKey">The same key and body again gives the same task.</param>
 /// <param name="BodyHash">What "the same body" means: SHA-256 of the request as it was given, in hex. Needed with a key.</param>
-public sealed record TaskSubmission(TaskSpec Spec, Actor Actor, TaskId? Parent = null, string? IdempotencyKey = null, string? BodyHash = null);
+public sealed record TaskSubmission(TaskSpec Spec, Actor Actor, TaskId? Parent = null, string? IdempotencyKey = null, string? BodyHash = null)
+{
+    /// <summary>The ended task that it repeats, which is told in the same commit. Its parent is then the one that it has if that takes children.</summary>
+    internal TaskId? RetryOf { get; init; }
+}
 
 /// <summary>Tasks that come into being together or not at all.</summary>
 /// <param name="Tasks">1 to <see cref="MostTasks"/>, none with a key of its own.</param>
@@ -152,6 +171,8 @@ public sealed record TaskQuery
     public TaskId? Parent { get; init; }
     /// <summary>Of this tree.</summary>
     public TaskId? Root { get; init; }
+    /// <summary>Ended before then.</summary>
+    public DateTimeOffset? EndedBefore { get; init; }
     /// <summary>With this mark (<c>key</c>, or <c>key=value</c>).</summary>
     public string? Label { get; init; }
     /// <summary>Whose name or command contains this text, case ignored.</summary>
@@ -172,6 +193,16 @@ public sealed record TaskTree(TaskSnapshot Task, ImmutableArray<TaskTree> Childr
 
 /// <summary>That somebody wants a task to stop.</summary>
 public sealed record StopCommand(EndCause Cause, Actor Actor, string? Reason = null, bool Now = false);
+
+/// <summary>That somebody wants an ended task to run again.</summary>
+/// <param name="Actor">Who.</param>
+/// <param name="IdempotencyKey">The same key again gives the same new task.</param>
+public sealed record RetryCommand(Actor Actor, string? IdempotencyKey = null);
+
+/// <summary>That somebody wants an ended task removed.</summary>
+/// <param name="Actor">Who.</param>
+/// <param name="Force">Also if processes that it left behind are alive.</param>
+public sealed record RemoveCommand(Actor Actor, bool Force = false);
 
 /// <summary>That somebody moves limits.</summary>
 /// <param name="Actor">Who.</param>

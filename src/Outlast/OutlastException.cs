@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Outlast;
 
 /// <summary>A promise or a request that cannot be kept, with the data that says why.</summary>
@@ -38,6 +40,23 @@ public sealed class TaskNotEndedException(TaskRecord record) : OutlastException(
 {
     /// <summary>The open task.</summary>
     public TaskRecord Record { get; } = record;
+}
+
+/// <summary>What was asked for makes no sense for a task that is being stopped.</summary>
+public sealed class TaskStoppingException(TaskRecord record) : OutlastException($"Task {record.Number} is being stopped: its limits hold no more.")
+{
+    /// <summary>The task.</summary>
+    public TaskRecord Record { get; } = record;
+}
+
+/// <summary>Processes that an ended task left behind are alive: with its record nobody would know of them.</summary>
+public sealed class LeftoversAliveException(TaskRecord record, ImmutableArray<Survivor> alive)
+    : OutlastException($"Task {record.Number} left processes behind that are alive: {string.Join(", ", alive.Select(p => $"{p.Pid} {p.Command}"))}.")
+{
+    /// <summary>The ended task.</summary>
+    public TaskRecord Record { get; } = record;
+    /// <summary>The processes.</summary>
+    public ImmutableArray<Survivor> Alive { get; } = alive;
 }
 
 /// <summary>What was asked for needs a task that has started.</summary>

@@ -27,6 +27,8 @@ public sealed record TaskRecord
     public required TaskId Root { get; init; }
     /// <summary>0 at the top of its tree.</summary>
     public int Depth { get; init; }
+    /// <summary>The ended task that it repeats.</summary>
+    public TaskId? RetryOf { get; init; }
     /// <summary>Its own attached children that have not ended.</summary>
     public int OpenChildren { get; init; }
     /// <summary>The attempt's outcome, held until its own children have ended (<c>phase: finishing</c>).</summary>

@@ -17,6 +17,7 @@ public static class FullRecords
         Resumes = true,
         Claim = new TaskClaim(HostId.OfEpoch(7), FencingToken.Of(7, 4_000_000_000)),
         OpenChildren = 2,
+        RetryOf = TaskId.New(Start.AddSeconds(-5)),
         Outcome = FullOutcome(),
         Stop = new StopRequest
         {

@@ -327,6 +327,8 @@ public abstract class TaskStoreConformance : IAsyncLifetime
         await ExpectAsync(new TaskQuery { Parent = plain.Id }, child);
         await ExpectAsync(new TaskQuery { Root = plain.Id }, grandchild, child, plain);
         await ExpectAsync(new TaskQuery { Root = NewId() });
+        await ExpectAsync(new TaskQuery { EndedBefore = ended.EndedAt });
+        await ExpectAsync(new TaskQuery { EndedBefore = ended.EndedAt!.Value.AddTicks(1) }, ended);
         await ExpectAsync(new TaskQuery { Label = "repo" }, labelled);
         await ExpectAsync(new TaskQuery { Label = "repo=x" }, labelled);
         await ExpectAsync(new TaskQuery { Label = "repo=y" });

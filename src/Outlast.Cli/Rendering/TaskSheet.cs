@@ -36,6 +36,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
             Field("folder", process.Cwd);
             if (process.Stdin.Kind != "none") Field("input", process.Stdin.Kind switch { "text" => "a text", "open" => "open: what 'send' sends it", _ => "the caller's" });
         }
+        if (task.RetryOf is { } former) Field("retry of", former);
         if (task.Session is { } session) Field("session", session);
         if (task.Labels is { Count: > 0 } labels) Field("labels", string.Join(", ", labels.Select(l => $"{l.Key}={l.Value}")));
         if (task.Parent is { } parent) Field("parent", task.Root == parent ? parent : $"{parent}, root {task.Root}");
@@ -105,6 +106,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         {
             if (task.Output is { RemovedAt: null } and not { Bytes: 0, ErrorBytes: 0 }) FollowUp("logs", "what it printed");
             FollowUp("events", "what happened, in order");
+            if (task.State != TaskStateNames.Completed) FollowUp("retry -d", "run it again");
             if (task.Survivors is { Count: > 0 }) FollowUp("stop --leftovers", "end what it left behind");
             return;
         }

@@ -15,28 +15,30 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
     private volatile bool _lineOpen;
     private volatile bool _printed;
 
-    public async Task<int> RunAsync(SubmitRequest request, string? idempotencyKey, CancellationToken cancel)
+    /// <param name="submit">Makes the task.</param>
+    /// <param name="cancel">Leaves it alone.</param>
+    public async Task<int> RunAsync(Func<CancellationToken, Task<TaskView>> submit, CancellationToken cancel)
     {
         using var signals = new SignalSet(this);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var whole = FollowAsync(request, idempotencyKey, over.Token);
+        var whole = FollowAsync(submit, over.Token);
         var first = await Task.WhenAny(whole, _left.Task);
         if (first == whole) return await whole;
         await over.CancelAsync();
         return await _left.Task;
     }
 
-    private async Task<int> FollowAsync(SubmitRequest request, string? idempotencyKey, CancellationToken cancel)
+    private async Task<int> FollowAsync(Func<CancellationToken, Task<TaskView>> submit, CancellationToken cancel)
     {
-        var task = await client.SubmitAsync(request, idempotencyKey, cancel);
+        var task = await submit(cancel);
         _submitted.SetResult(task);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         _ = TellIfQueuedAsync(task.Id, done.Token);
-        if (request.Process!.Stdin!.Kind == "fifo") _ = new StdinForwarder(context, client).ForwardAsync(task.Id, done.Token);
+        if (task.Spec.Process?.Stdin.Kind == "fifo") _ = new StdinForwarder(context, client).ForwardAsync(task.Id, done.Token);
 
         await Together.RunAsync(cancel,
             stop => PrintAsync(task.Id, errorStream: false, stop),
-            stop => request.Process.Stderr == "separate" ? PrintAsync(task.Id, errorStream: true, stop) : Task.CompletedTask);
+            stop => task.Spec.Process?.Stderr == "separate" ? PrintAsync(task.Id, errorStream: true, stop) : Task.CompletedTask);
         task = await client.WaitAsync(task.Id, cancel);
         await done.CancelAsync();
         Tell(task);

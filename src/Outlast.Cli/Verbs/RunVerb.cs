@@ -28,7 +28,7 @@ internal static class RunVerb
         {
             request = request with { Parent = await ParentAsync(client, context, parsed.GetValue(options.Parent), cancel) };
             if (!parsed.GetValue(options.Detach))
-                return await new ForegroundRun(context, client, json).RunAsync(request, parsed.GetValue(options.IdempotencyKey), cancel);
+                return await new ForegroundRun(context, client, json).RunAsync(c => client.SubmitAsync(request, parsed.GetValue(options.IdempotencyKey), c), cancel);
 
             var task = await client.SubmitAsync(request, parsed.GetValue(options.IdempotencyKey), cancel);
             if (json) Json.Write(context.Terminal, task, OutlastJson.Wire.TaskView);

@@ -12,7 +12,8 @@ internal static class TaskLifecycle
     /// <param name="parent">Its parent as it is now; none at the top of a tree. Whether it takes a child is asked by <see cref="Transition.ChildAdded"/>.</param>
     /// <param name="actor">Who submitted it.</param>
     /// <param name="at">When.</param>
-    public static Decision.Changed Submit(TaskId id, TaskSpec spec, TaskRecord? parent, Actor actor, DateTimeOffset at)
+    /// <param name="retryOf">The ended task that it repeats; <see cref="Transition.Retried"/> says so there, in the same commit.</param>
+    public static Decision.Changed Submit(TaskId id, TaskSpec spec, TaskRecord? parent, Actor actor, DateTimeOffset at, TaskId? retryOf = null)
     {
         var record = new TaskRecord
         {
@@ -22,13 +23,14 @@ internal static class TaskLifecycle
             Version = 1,
             Parent = parent?.Id,
             Root = parent?.Root ?? id,
+            RetryOf = retryOf,
             Depth = parent is null ? 0 : parent.Depth + 1,
             Limits = TaskLimits.Of(spec),
             NotBefore = spec.NotBefore,
             CreatedAt = at,
             Events = 1,
         };
-        return new(record, [EventData.None.With("name", spec.Name).With("kind", Names.Of(spec.Kind)).With("actor", actor).With("parent", parent?.Id.ToString()).As(TaskEventType.Submitted, at)]);
+        return new(record, [EventData.None.With("name", spec.Name).With("kind", Names.Of(spec.Kind)).With("actor", actor).With("parent", parent?.Id.ToString()).With("retryOf", retryOf?.ToString()).As(TaskEventType.Submitted, at)]);
     }
 
     /// <summary>What <paramref name="transition"/> does to <paramref name="record"/>.</summary>
@@ -48,6 +50,7 @@ internal static class TaskLifecycle
             Transition.Stop t => StopAsked(record, t.Request),
             Transition.Extend t => Extended(record, t),
             Transition.Answer t => Answered(record, t),
+            Transition.Retry => Refuse(RefusalReason.NotEnded),
             Transition.AddChild => TakesChildren(record) ? Change(record, record with { OpenChildren = record.OpenChildren + 1 }) : Refuse(RefusalReason.ParentEnded),
             Transition.EndChild t => ChildEnded(record, t),
             Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
@@ -200,7 +203,8 @@ internal static class TaskLifecycle
         return Change(record, Noted(record, text, stop.RequestedAt), NoteEvent(text, stop.RequestedAt)) with { StopChildren = ForChildren(record, stop) };
     }
 
-    private static Decision Extended(TaskRecord record, Transition.Extend t) => record.Limits == t.Limits ? Same : Change(record, record with { Limits = t.Limits },
+    /// <summary>Not while it is stopping: no limit holds any more, and who asked would believe that one did.</summary>
+    private static Decision Extended(TaskRecord record, Transition.Extend t) => record.State == TaskState.Stopping ? Refuse(RefusalReason.WrongState) : record.Limits == t.Limits ? Same : Change(record, record with { Limits = t.Limits },
         EventData.None.With("timeoutMs", t.Limits.Timeout).With("idleTimeoutMs", t.Limits.IdleTimeout).With("idleWarningMs", t.Limits.IdleWarning).With("actor", t.Actor).As(TaskEventType.Extended, t.At));
 
     private static Decision Answered(TaskRecord record, Transition.Answer t)
@@ -328,11 +332,19 @@ internal static class TaskLifecycle
     {
         Transition.Settle t => IsKnown(record, t.Outcome) ? Same : AnnotatedOnce(record, $"late outcome, the end stands: {Names.Of(t.Outcome.Kind)}, {Ending.Describe(t.Outcome)}", t.At),
         Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
+        Transition.Retry t => Retried(record, t),
         Transition.AddChild => Refuse(RefusalReason.ParentEnded),
         // Children that were let go end later than their parent.
         Transition.EndChild => Same,
         _ => Refuse(RefusalReason.Ended),
     };
+
+    private static Decision.Changed Retried(TaskRecord record, Transition.Retry t)
+    {
+        var text = $"run again as task {t.Next}";
+        return Change(record, record with { Annotations = record.Annotations.Add(new(t.At, text)) },
+            EventData.None.With("text", text).With("retriedAs", t.Next.ToString()).With("actor", t.Actor).As(TaskEventType.Annotated, t.At));
+    }
 
     /// <summary>Whether a late outcome says nothing that the end does not say: the same exit, the same result, or only that it was broken off.</summary>
     private static bool IsKnown(TaskRecord ended, TaskOutcome late)

@@ -68,6 +68,9 @@ internal abstract record Transition
     /// <summary>The question expired: its default is the answer, or the asker is told.</summary>
     public static Transition QuestionExpired(DateTimeOffset at) => new Answer(null, Actor.Rule("question_expiry"), at);
 
+    /// <summary>An ended task is run again, as another one that is submitted in the same commit.</summary>
+    public static Transition Retried(TaskId next, Actor actor, DateTimeOffset at) => new Retry(next, actor, at);
+
     // -- what happens in its tree -------------------------------------------------------------------------------------
 
     /// <summary>An attached child is submitted in the same commit.</summary>
@@ -98,6 +101,7 @@ internal abstract record Transition
     internal sealed record Stop(StopRequest Request) : Transition(Request.RequestedAt);
     internal sealed record Extend(TaskLimits Limits, Actor Actor, DateTimeOffset When) : Transition(When);
     internal sealed record Answer(string? Text, Actor Actor, DateTimeOffset When) : Transition(When);
+    internal sealed record Retry(TaskId Next, Actor Actor, DateTimeOffset When) : Transition(When);
     internal sealed record AddChild(TaskId Child, DateTimeOffset When) : Transition(When);
     internal sealed record EndChild(TaskId Child, DateTimeOffset When) : Transition(When);
     internal sealed record Warn(string Rule, string Text, ImmutableSortedDictionary<string, long> Measured, DateTimeOffset When) : Transition(When);
@@ -119,6 +123,8 @@ internal enum RefusalReason
     WrongState,
     /// <summary>The parent is over, or asked to stop.</summary>
     ParentEnded,
+    /// <summary>The task has not ended.</summary>
+    NotEnded,
 }
 
 /// <summary>What a transition does to a record.</summary>

@@ -38,6 +38,7 @@ public static class TaskSearch
             && (query.Session is null || query.Session == record.Spec.Session)
             && (query.Parent is null || query.Parent == record.Parent)
             && (query.Root is null || query.Root == record.Root)
+            && (query.EndedBefore is null || record.EndedAt < query.EndedBefore)
             && (query.Label is null || HasLabel(record.Spec.Labels, query.Label))
             && (query.Text is null || Haystack(record.Spec).Contains(Needle(query.Text), StringComparison.Ordinal));
     }

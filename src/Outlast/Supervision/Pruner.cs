@@ -57,17 +57,29 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
             if (due.IsEmpty) break;
             var tombstones = await store.RemoveAsync(due, now, $"kept for {Duration.Format(options.Tasks)} after its end", letGo);
             if (tombstones.IsEmpty) break;
-            foreach (var tombstone in tombstones)
-            {
-                Milestone.Reach(Milestone.TombstoneCommitted, tombstone.Id);
-                RemoveFiles(tombstone.Id);
-                Milestone.Reach(Milestone.FilesRemoved, tombstone.Id);
-            }
+            foreach (var tombstone in tombstones) Follow(tombstone);
             removed += tombstones.Length;
-            feed.Nudge();
         }
         await store.ForgetAsync(now - options.Tombstones, now - options.Tasks, letGo);
         return removed;
+    }
+
+    /// <summary>Removes one task that has ended, now; none if it is not there any more, or open.</summary>
+    public async Task<Tombstone?> RemoveAsync(TaskId id, string reason, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        if (await store.RemoveAsync([id], time.GetUtcNow(), reason, CancellationToken.None) is not [var tombstone]) return null;
+        Follow(tombstone);
+        return tombstone;
+    }
+
+    /// <summary>The record is gone; its files go with it.</summary>
+    private void Follow(Tombstone tombstone)
+    {
+        Milestone.Reach(Milestone.TombstoneCommitted, tombstone.Id);
+        RemoveFiles(tombstone.Id);
+        Milestone.Reach(Milestone.FilesRemoved, tombstone.Id);
+        feed.Nudge();
     }
 
     /// <summary>The tombstone comes first, the files after it; a host that died between the two has left the files.</summary>

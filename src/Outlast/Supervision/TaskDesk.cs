@@ -7,7 +7,7 @@ namespace Outlast.Supervision;
 
 /// <summary>The one door of a host: what people, programs and routes ask of it.</summary>
 internal sealed class TaskDesk(
-    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, OutputDropping dropping, LiveGauge gauge, TimeProvider time) : ITaskClient
+    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, Pruner pruner, OutputDropping dropping, LiveGauge gauge, TimeProvider time) : ITaskClient
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -69,7 +69,9 @@ internal sealed class TaskDesk(
             if (page.Length < 1000) break;
             before = page[^1].Number;
         }
-        var children = tree.Where(r => r.Parent is not null).OrderBy(r => r.Number).ToLookup(r => r.Parent!.Value);
+        // One whose own parent was removed hangs from the top.
+        var known = tree.Select(r => r.Id).ToHashSet();
+        var children = tree.Where(r => r.Parent is not null).OrderBy(r => r.Number).ToLookup(r => known.Contains(r.Parent!.Value) ? r.Parent.Value : top.Root);
         return Below(top);
 
         TaskTree Below(TaskRecord record) => new(Snap(record), [.. children[record.Id].Select(Below)]);
@@ -83,8 +85,7 @@ internal sealed class TaskDesk(
 
     public async Task<LeftoverSnapshot> StopLeftoversAsync(TaskId id, StopCommand command, CancellationToken cancel = default)
     {
-        var record = await ledger.ReadAsync(id, cancel);
-        if (!record.State.IsTerminal()) throw new TaskNotEndedException(record);
+        var record = await ReadEndedAsync(id, cancel);
         if (record.Attempt == 0 || !runners.Has(record.Spec.Kind)) return new(Snap(record), [], []);
         var report = await stopper.StopLeftoversAsync(runners.For(record.Spec.Kind), executor.ContextOf(record), record.End!.Leftovers, RequestOf(command));
         if (report.Ended.IsEmpty && report.Survivors.IsEmpty) return new(Snap(record), [], []);
@@ -104,7 +105,29 @@ internal sealed class TaskDesk(
             limits = limits with { IdleWarning = TaskDefaults.MoveWarning(limits.IdleWarning, warningWasSet: false, limits.IdleTimeout) };
             return Transition.Extended(limits, command.Actor, time.GetUtcNow());
         }, cancel);
-        return answer.Refusal is null ? Snap(answer.Record) : throw new TaskEndedException(answer.Record);
+        return answer.Refusal switch
+        {
+            null => Snap(answer.Record),
+            RefusalReason.WrongState => throw new TaskStoppingException(answer.Record),
+            _ => throw new TaskEndedException(answer.Record),
+        };
+    }
+
+    public async Task<TaskSnapshot> RetryAsync(TaskId id, RetryCommand command, CancellationToken cancel = default)
+    {
+        var former = await ReadEndedAsync(id, cancel);
+        var key = command.IdempotencyKey;
+        return await SubmitAsync(new(former.Spec with { NotBefore = null, StartBy = null }, command.Actor, former.Parent, key, key is null ? null : $"retry of {id}") { RetryOf = id }, cancel);
+    }
+
+    public async Task<Tombstone> RemoveAsync(TaskId id, RemoveCommand command, CancellationToken cancel = default)
+    {
+        var record = await ReadEndedAsync(id, cancel);
+        if (!command.Force && SnapWithLeftovers(record).Survivors is { IsEmpty: false } alive) throw new LeftoversAliveException(record, alive);
+        if (await pruner.RemoveAsync(id, $"removed by {Describe(command.Actor)}", cancel) is { } tombstone) return tombstone;
+        // Somebody else was faster: the tombstone answers.
+        await ledger.ReadAsync(id, cancel);
+        throw new TaskNotFoundException(id.ToString());
     }
 
     public Task SendAsync(TaskId id, ReadOnlyMemory<byte> bytes, bool end, CancellationToken cancel = default) => input.SendAsync(id, bytes, end, cancel);
@@ -172,11 +195,15 @@ internal sealed class TaskDesk(
         Reason = string.IsNullOrWhiteSpace(command.Reason) ? null : command.Reason.Trim(),
     };
 
+    private async Task<TaskRecord> ReadEndedAsync(TaskId id, CancellationToken cancel) =>
+        await ledger.ReadAsync(id, cancel) is var record && record.State.IsTerminal() ? record : throw new TaskNotEndedException(record);
+
+    private static string Describe(Actor actor) => actor.Via is { } via ? $"{actor.Id} via {via}" : actor.Id;
+
     private static string Describe(LeftoverReport report, StopCommand command)
     {
-        var by = command.Actor.Via is { } via ? $"{command.Actor.Id} via {via}" : command.Actor.Id;
         var ended = report.Ended.IsEmpty ? "" : $" ended: {string.Join(", ", report.Ended.Select(p => $"{p.Pid} {p.Command}"))};";
-        return $"what it had left behind was stopped by {by}{(string.IsNullOrWhiteSpace(command.Reason) ? "" : $" ({command.Reason.Trim()})")};{ended} {string.Join(", ", report.Evidence)}";
+        return $"what it had left behind was stopped by {Describe(command.Actor)}{(string.IsNullOrWhiteSpace(command.Reason) ? "" : $" ({command.Reason.Trim()})")};{ended} {string.Join(", ", report.Evidence)}";
     }
 
     /// <summary>Of an ended task it is looked which of the processes that its end named are alive: for one that is read by itself, not for lists.</summary>

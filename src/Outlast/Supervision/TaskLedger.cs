@@ -137,17 +137,24 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         foreach (var submission in submissions)
         {
             var id = TaskId.New(at);
-            TaskRecord? parent = null;
-            if (submission.Parent is { } parentId)
-            {
-                parent = draft.Find(parentId) ?? await store.FindAsync(parentId, cancel) ?? throw new TaskNotFoundException(parentId.ToString());
-                if (TaskLifecycle.Apply(parent, Transition.ChildAdded(default, at)) is Decision.Refused) throw new ParentEndedException(parent);
-                if (!submission.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, at));
-            }
-            draft.Add(TaskLifecycle.Submit(id, submission.Spec, parent, submission.Actor, at), ids.Count == 0 ? key : null);
+            if (submission.RetryOf is { } formerId && await ReadAsync(formerId, cancel) is var former && draft.Apply(former, Transition.Retried(id, submission.Actor, at)) is Decision.Refused)
+                throw new TaskNotEndedException(former);
+            var parent = await ParentOfAsync(submission, draft, at, cancel);
+            if (parent is not null && !submission.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, at));
+            draft.Add(TaskLifecycle.Submit(id, submission.Spec, parent, submission.Actor, at, submission.RetryOf), ids.Count == 0 ? key : null);
             ids.Add(id);
         }
         return (draft, ids.MoveToImmutable());
+    }
+
+    /// <summary>The parent of what is submitted. What is run again did not choose it: without one that takes children it has none.</summary>
+    private async Task<TaskRecord?> ParentOfAsync(TaskSubmission submission, Draft draft, DateTimeOffset at, CancellationToken cancel)
+    {
+        if (submission.Parent is not { } id) return null;
+        var parent = draft.Find(id) ?? await store.FindAsync(id, cancel);
+        if (parent is not null && TaskLifecycle.Apply(parent, Transition.ChildAdded(default, at)) is not Decision.Refused) return parent;
+        if (submission.RetryOf is not null) return null;
+        throw parent is null ? new TaskNotFoundException(id.ToString()) : new ParentEndedException(parent);
     }
 
     private static string? MilestoneOf(Transition transition) => transition switch

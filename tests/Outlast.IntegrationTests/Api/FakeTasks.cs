@@ -166,6 +166,28 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
         return Task.FromResult(new LeftoverSnapshot(task, [new Survivor(4711, 8, "sleep 600")], []));
     }
 
+    /// <summary>What was to be run again.</summary>
+    public List<(TaskId Task, RetryCommand Command)> Retries { get; } = [];
+
+    /// <summary>What was to be removed.</summary>
+    public List<(TaskId Task, RemoveCommand Command)> Removals { get; } = [];
+
+    public Task<TaskSnapshot> RetryAsync(TaskId id, RetryCommand command, CancellationToken cancel = default)
+    {
+        var former = Ended(id);
+        Retries.Add((id, command));
+        return Task.FromResult(new TaskSnapshot(Add(former.Spec, TaskState.Queued, r => r with { RetryOf = id })));
+    }
+
+    public Task<Tombstone> RemoveAsync(TaskId id, RemoveCommand command, CancellationToken cancel = default)
+    {
+        var record = Ended(id);
+        Removals.Add((id, command));
+        return Task.FromResult(new Tombstone(id, record.Number, record.State, record.EndedAt!.Value, StoredTasks.Start.AddSeconds(9), "removed"));
+    }
+
+    private TaskRecord Ended(TaskId id) => Find(id).Record is var record && record.State.IsTerminal() ? record : throw new TaskNotEndedException(record);
+
     public Task<TaskSnapshot> ExtendAsync(TaskId id, ExtendCommand command, CancellationToken cancel = default)
     {
         Extends.Add(command);

@@ -143,6 +143,42 @@ public sealed class TaskRouteTests
     }
 
     [Fact]
+    public async Task An_ended_task_is_run_again_and_removed()
+    {
+        await using var host = await ApiHost.StartAsync();
+        var id = host.Tasks.Add().Id;
+        using var early = await host.PostAsync($"/v1/tasks/{id}/retry", "");
+        Assert.Equal("running", (await early.ProblemAsync(HttpStatusCode.Conflict, ProblemTypes.NotEnded)).GetProperty("state").GetString());
+        host.Tasks.End(id);
+
+        using var response = await host.PostAsync($"/v1/tasks/{id}/retry", "{}", ("Idempotency-Key", "k"));
+        var next = await response.JsonAsync();
+        Assert.Equal((HttpStatusCode.Accepted, id.ToString(), $"/v1/tasks/{next.GetProperty("id").GetString()}"), (response.StatusCode, next.GetProperty("retryOf").GetString(), response.Header("Location")));
+        await host.Client.RetryAsync(id.ToString());
+        Assert.Equal(["k", null], host.Tasks.Retries.Select(r => r.Command.IdempotencyKey));
+        using var bad = await host.PostAsync($"/v1/tasks/{id}/retry", """{"timeout": "1m"}""");
+        await bad.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid);
+
+        var removed = await host.Client.RemoveAsync(id.ToString(), force: true);
+        Assert.Equal((id.ToString(), "completed", "removed"), (removed.Id, removed.State, removed.Reason));
+        using var plain = await host.Http.DeleteAsync($"/v1/tasks/{id}");
+        Assert.Equal(HttpStatusCode.OK, plain.StatusCode);
+        Assert.Equal([true, false], host.Tasks.Removals.Select(r => r.Command.Force));
+    }
+
+    [Fact]
+    public async Task A_list_takes_the_time_before_which_tasks_ended()
+    {
+        await using var host = await ApiHost.StartAsync();
+        var before = new DateTimeOffset(2026, 11, 20, 10, 0, 0, TimeSpan.Zero).AddTicks(7);
+        await host.Client.ListAsync(new() { EndedBefore = before });
+        using var bare = await host.GetAsync("/v1/tasks?endedBefore=2026-11-20T12:00:00%2B02:00");
+        Assert.Equal([before, before.AddTicks(-7)], host.Tasks.Queries.Select(q => q.EndedBefore));
+        using var bad = await host.GetAsync("/v1/tasks?endedBefore=yesterday");
+        await bad.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid);
+    }
+
+    [Fact]
     public async Task A_wait_answers_at_the_end_or_after_the_wait()
     {
         await using var host = await ApiHost.StartAsync();

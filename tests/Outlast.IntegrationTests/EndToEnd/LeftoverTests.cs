@@ -13,6 +13,7 @@ public sealed class LeftoverTests
 
     [Fact]
     [Trait("Requirement", "V-17")]
+    [Trait("Requirement", "U-33")]
     public async Task What_is_left_is_shown_alive_ended_on_request_and_noted()
     {
         using var house = await HostFixture.StartAsync();
@@ -51,6 +52,7 @@ public sealed class LeftoverTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-33")]
     public async Task The_policy_of_a_task_is_kept_over_the_death_of_its_host()
     {
         using var house = await HostFixture.StartAsync();

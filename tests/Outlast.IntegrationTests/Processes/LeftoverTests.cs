@@ -20,7 +20,6 @@ public sealed class LeftoverTests : IAsyncLifetime
     public async Task DisposeAsync() => await _bench.DisposeAsync();
 
     [Fact]
-    [Trait("Requirement", "V-17")]
     public async Task Told_to_stop_them_the_end_waits_until_they_are_verified_gone_and_stays_the_commands()
     {
         var attempt = Shell(Leaver, LeftoverPolicy.Stop, grace: TimeSpan.FromSeconds(0.5));
@@ -89,6 +88,7 @@ public sealed class LeftoverTests : IAsyncLifetime
     [InlineData("exit_seen")]
     [InlineData("stop_signal_sent")]
     [InlineData("kill_sent")]
+    [Trait("Requirement", "U-33")]
     public async Task The_next_host_goes_on_with_stopping_them(string milestone)
     {
         var attempt = Shell(Leaver, LeftoverPolicy.Stop, grace: TimeSpan.FromSeconds(1));
@@ -114,7 +114,6 @@ public sealed class LeftoverTests : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Requirement", "V-17")]
     public async Task What_an_ended_task_left_is_ended_later_and_nobody_else()
     {
         // One carries the mark, one has left session and environment behind and is known by its end alone.

@@ -54,8 +54,6 @@ public sealed class ParsingTests
     [InlineData("shutdown --drain --stop-tasks")]
     [InlineData("shutdown --drain-limit 5s")]
     [InlineData("serve --install")]
-    [InlineData("retry 1")]
-    [InlineData("prune")]
     [InlineData("chat a")]
     [InlineData("inbox")]
     [InlineData("wait")]

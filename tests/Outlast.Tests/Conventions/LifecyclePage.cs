@@ -46,6 +46,7 @@ internal static class LifecyclePage
             ("Extended", Transition.Extended(new(TimeSpan.FromHours(1), null, null), Sample.User, at)),
             ("Answered", Transition.Answered("yes", Sample.User, at)),
             ("QuestionExpired", Transition.QuestionExpired(at)),
+            ("Retried", Transition.Retried(child, Sample.User, at)),
             ("ChildAdded", Transition.ChildAdded(child, at)),
             ("ChildEnded", Transition.ChildEnded(child, at)),
             ("Warned", Transition.Warned("idle_warning", "silent", ImmutableSortedDictionary<string, long>.Empty, at)),
@@ -109,6 +110,7 @@ internal static class LifecyclePage
         RefusalReason.WrongToken => "wrong token",
         RefusalReason.WrongState => "wrong state",
         RefusalReason.ParentEnded => "parent ended",
+        RefusalReason.NotEnded => "not ended",
     };
 
     private static string Table(IReadOnlyList<string> head, IEnumerable<string[]> rows)

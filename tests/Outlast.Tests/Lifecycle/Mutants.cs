@@ -39,6 +39,9 @@ internal static class Mutants
         ["each claim restarts the clock"] = (typeof(Rule.TheClockStartsOnce), (r, t) => Changed(r, t, c => t is Transition.Claim ? c with { After = c.After with { StartedAt = t.At } } : c)),
         ["the last answer wins"] = (typeof(Rule.TheFirstAnswerStands), (r, t) => t is Transition.Answer && r is { State: TaskState.Running, Question: { Answer: not null } asked }
             ? TaskLifecycle.Apply(r with { State = TaskState.Waiting, Question = asked with { Answer = null } }, t) : TaskLifecycle.Apply(r, t)),
+        ["an open task is run again"] = (typeof(Rule.OnlyTheEndedAreRetried), (r, t) => t is Transition.Retry && !r.State.IsTerminal() ? new Decision.Unchanged() : TaskLifecycle.Apply(r, t)),
+        ["a stopping task takes a limit"] = (typeof(Rule.NoLimitMovesDuringAStop), (r, t) => t is Transition.Extend e && r.State == TaskState.Stopping
+            ? new Decision.Changed(r with { Limits = e.Limits, Version = r.Version + 1 }, []) : TaskLifecycle.Apply(r, t)),
         ["a version is forgotten"] = (typeof(Rule.VersionsCount), (r, t) => Changed(r, t, c => t is Transition.Extend ? c with { After = c.After with { Version = r.Version } } : c)),
         ["a queued task keeps its owner"] = (typeof(Rule.RecordsAreWhole), (r, t) => Changed(r, t, c => c.After.State == TaskState.Queued ? c with { After = c.After with { Claim = r.Claim } } : c)),
     };

@@ -239,6 +239,32 @@ internal abstract class Rule
         }
     }
 
+    /// <summary>Only what has ended is run again; it stays as it ended, and names the task that repeats it.</summary>
+    public sealed class OnlyTheEndedAreRetried : Rule
+    {
+        public override void Decided(TaskRecord record, Transition transition, Decision decision)
+        {
+            if (transition is not Transition.Retry retry) return;
+            if (!record.State.IsTerminal()) Demand(decision is Decision.Refused { Reason: RefusalReason.NotEnded }, "an open task was run again", record.State);
+            else Demand(decision is Decision.Changed { After: var after } && after.Annotations[^1].Text.Contains(retry.Next.ToString(), StringComparison.Ordinal), "an ended task does not say what repeats it");
+        }
+
+        public override void Committed(World world, Commit commit)
+        {
+            foreach (var change in commit.Changes.Where(c => c.Before is null && c.After.RetryOf is not null))
+                Demand(world.Stored[change.After.RetryOf!.Value].State.IsTerminal() && commit.Changes.Any(c => c.After.Id == change.After.RetryOf), "a retry and what it repeats are not one commit");
+        }
+    }
+
+    /// <summary>Who moves a limit of a task that is being stopped is told that it holds no more.</summary>
+    public sealed class NoLimitMovesDuringAStop : Rule
+    {
+        public override void Decided(TaskRecord record, Transition transition, Decision decision)
+        {
+            if (transition is Transition.Extend && record.State == TaskState.Stopping) Demand(decision is Decision.Refused { Reason: RefusalReason.WrongState }, "a limit was moved that nobody looks at");
+        }
+    }
+
     /// <summary>A question is answered or expires once, and who answers decides.</summary>
     public sealed class TheFirstAnswerStands : Rule
     {

@@ -121,6 +121,10 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
             case Verb.Warn:
                 Act(step, id, _ => Transition.Warned("idle_warning", "it is silent", ImmutableSortedDictionary<string, long>.Empty.Add("idleMs", step.Variant), _now));
                 break;
+            // No verb of its own: each one more makes the walks of the others thinner.
+            case Verb.Annotate when step.Variant % 4 == 0:
+                Retry(step, id);
+                break;
             case Verb.Annotate:
                 Act(step, id, _ => Transition.Annotated($"fact {step.Variant}", _now));
                 break;
@@ -146,6 +150,21 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
             var taken = parent is null ? null : spec.Detached ? Decide(parent, Transition.ChildAdded(id, _now)) : draft.Apply(parent, Transition.ChildAdded(id, _now));
             if (taken is Decision.Refused) return null;
             draft.Add(TaskLifecycle.Submit(id, spec, parent, Sample.User, _now));
+            return draft;
+        }, () => _ids.Add(id));
+    }
+
+    private void Retry(Step step, TaskId formerId)
+    {
+        var id = TaskId.New(_now);
+        Commit(step, () =>
+        {
+            var (former, retried) = (Stored[formerId], Transition.Retried(id, Sample.User, _now));
+            var draft = new Draft(this, retried, id);
+            if (draft.Apply(former, retried) is not Decision.Changed) return null;
+            var parent = former.Parent is { } p && TaskLifecycle.Apply(Stored[p], Transition.ChildAdded(id, _now)) is Decision.Changed ? Stored[p] : null;
+            if (parent is not null && !former.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, _now));
+            draft.Add(TaskLifecycle.Submit(id, former.Spec, parent, Sample.User, _now, formerId));
             return draft;
         }, () => _ids.Add(id));
     }

@@ -1,0 +1,138 @@
+using System.CommandLine;
+using Outlast.Cli.Rendering;
+using Outlast.Client;
+
+namespace Outlast.Cli.Verbs;
+
+/// <summary>Removes ended tasks: those that are named, or those that a filter shows and a person confirms.</summary>
+internal static class PruneVerb
+{
+    private const int PageLimit = 1000, Shown = 20, AtOnce = 8;
+    private static readonly string[] Ended = [TaskStateNames.Completed, TaskStateNames.Failed, TaskStateNames.TimedOut, TaskStateNames.Stopped, TaskStateNames.Lost];
+
+    public static Command Create(CommandContext context)
+    {
+        var (command, json) = Verb.Make("prune", "Remove ended tasks and their output now; their ids answer that they were removed. Those that are named, or with --ended-before those that it shows first", "What is left of each, one a line");
+        var ids = Verb.Tasks();
+        ids.Arity = ArgumentArity.ZeroOrMore;
+        var before = new Option<string?>("--ended-before") { Description = "All that ended longer ago than this", HelpName = "D" };
+        var states = new Option<string[]>("--state") { Description = "With --ended-before: only in this state; several times, or with commas", HelpName = "STATE" };
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
+        var force = new Option<bool>("--force") { Description = "Also tasks that left processes behind which are alive" };
+        command.Arguments.Add(ids);
+        foreach (var option in (Option[])[before, states, yes, force]) command.Options.Add(option);
+        command.SetAction((parsed, cancel) =>
+        {
+            var names = parsed.GetValue(ids) ?? [];
+            var wanted = (parsed.GetValue(states) ?? []).SelectMany(s => s.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).ToArray();
+            if (names.Length > 0 == parsed.GetValue(before) is not null) throw CommandException.Usage("'prune' needs either the tasks, or --ended-before, for example: --ended-before 7d");
+            if (names.Length > 0 && wanted.Length > 0) throw CommandException.Usage("--state goes with --ended-before: tasks that are named are meant whatever their state");
+            return names.Length > 0
+                ? RemoveNamedAsync(context, names, parsed.GetValue(force), parsed.GetValue(json), cancel)
+                : RemoveOldAsync(context, Age(parsed.GetValue(before)!), wanted, parsed.GetValue(yes), parsed.GetValue(force), parsed.GetValue(json), cancel);
+        });
+        return command;
+    }
+
+    private static TimeSpan Age(string text) => Words.TryReadLength(text, out var length) ? length : throw CommandException.Usage($"--ended-before '{text}' is no duration; write 7d, 12h or PT30M");
+
+    private static async Task<int> RemoveNamedAsync(CommandContext context, string[] names, bool force, bool json, CancellationToken cancel)
+    {
+        using var client = context.Door.Open();
+        var worst = ExitCodes.Ok;
+        foreach (var name in names)
+        {
+            var code = await TryAsync(context, name, async () =>
+            {
+                var removed = await client.RemoveAsync(await TaskNames.FindAsync(client, context, name, cancel), force, cancel);
+                if (json) Json.Write(context.Terminal, removed, OutlastJson.Wire.RemovedView);
+                else context.Terminal.Line(Words.Invariant($"{removed.Number}\tremoved"));
+            });
+            worst = Math.Max(worst, code);
+        }
+        return worst;
+    }
+
+    private static async Task<int> RemoveOldAsync(CommandContext context, TimeSpan age, string[] states, bool yes, bool force, bool json, CancellationToken cancel)
+    {
+        if (Array.Find(states, s => !Ended.Contains(s)) is { } odd) throw CommandException.Usage($"--state '{odd}' is no state of an ended task; use {string.Join(", ", Ended)}");
+        using var client = context.Door.Open();
+        var tasks = await ListAsync(client, new() { States = states.Length > 0 ? states : Ended, EndedBefore = context.Time.GetUtcNow() - age, Limit = PageLimit }, cancel);
+        if (tasks.Count == 0)
+        {
+            context.Terminal.Say($"nothing ended longer than {Words.Length(age)} ago");
+            return ExitCodes.Ok;
+        }
+        if (!yes)
+        {
+            Preview(context, tasks, json);
+            if (!Confirm(context, $"remove {Words.Count(tasks.Count, "task")} and their output for good?")) return ExitCodes.Ok;
+        }
+        return await RemoveAllAsync(context, client, tasks, force, json, cancel);
+    }
+
+    private static async Task<int> RemoveAllAsync(CommandContext context, OutlastHttpClient client, List<TaskView> tasks, bool force, bool json, CancellationToken cancel)
+    {
+        var (worst, count, output) = (ExitCodes.Ok, 0, new Lock());
+        await Parallel.ForEachAsync(tasks, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancel }, async (task, stop) =>
+        {
+            var code = await TryAsync(context, Words.Invariant($"{task.Number}"), async () =>
+            {
+                var removed = await client.RemoveAsync(task.Id, force, stop);
+                lock (output)
+                {
+                    count++;
+                    if (json) Json.Write(context.Terminal, removed, OutlastJson.Wire.RemovedView);
+                }
+            });
+            lock (output) worst = Math.Max(worst, code);
+        });
+        if (!json) context.Terminal.Line($"{Words.Count(count, "task")} removed");
+        return worst;
+    }
+
+    /// <summary>One that cannot be removed does not keep the others from it.</summary>
+    private static async Task<int> TryAsync(CommandContext context, string name, Func<Task> remove)
+    {
+        try
+        {
+            await remove();
+            return ExitCodes.Ok;
+        }
+        catch (Exception e) when (e is OutlastProblemException or CommandException)
+        {
+            var (text, code) = Problems.Describe(e, context, "prune");
+            context.Terminal.Say(e is OutlastProblemException { Type: ProblemTypes.LeftoversAlive } ? $"{text.TrimEnd('.')}. End them: {context.Command($"stop {name} --leftovers")}, or leave them alone with --force" : text);
+            return code;
+        }
+    }
+
+    private static async Task<List<TaskView>> ListAsync(OutlastHttpClient client, TaskListQuery query, CancellationToken cancel)
+    {
+        List<TaskView> tasks = [];
+        do
+        {
+            var page = await client.ListAsync(query, cancel);
+            tasks.AddRange(page.Tasks);
+            query = query with { Cursor = page.NextCursor };
+        }
+        while (query.Cursor is not null);
+        return tasks;
+    }
+
+    private static void Preview(CommandContext context, List<TaskView> tasks, bool json)
+    {
+        if (json) return;
+        TaskTable.Of(tasks.Take(Shown), context.Time.GetUtcNow()).Write(context.Terminal);
+        if (tasks.Count > Shown) context.Terminal.Say($"and {Words.Count(tasks.Count - Shown, "task")} more");
+    }
+
+    private static bool Confirm(CommandContext context, string question)
+    {
+        if (!LibC.IsTerminal(0) || !context.Terminal.ErrorIsTerminal) throw CommandException.Usage($"{question} Nobody is there to answer: say --yes");
+        context.Terminal.Ask($"{question} [y/N] ");
+        if (Console.ReadLine()?.Trim() is "y" or "Y" or "yes") return true;
+        context.Terminal.Say("nothing was removed");
+        return false;
+    }
+}
