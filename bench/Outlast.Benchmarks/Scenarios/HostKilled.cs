@@ -11,7 +11,7 @@ internal static class HostKilled
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    public static Scenario Scenario { get; } = new("w8a", "kill -9 of the host with running processes: the next host's start until all are adopted; how many were lost or started twice", [new("n", 200)], RunAsync);
+    public static Scenario Scenario { get; } = new("w8a", "kill -9 of the host with running processes: the next host's start until all are adopted; how many were lost or started twice", [new("n", 1000)], RunAsync);
 
     private static async Task RunAsync(ScenarioRun run)
     {

@@ -9,7 +9,7 @@ internal static class SleepingProcesses
 {
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(3);
 
-    public static Scenario Scenario { get; } = new("w5p", "host memory for each sleeping process, and CPU for all of them", [new("n", 200), new("seconds", 10)], RunAsync);
+    public static Scenario Scenario { get; } = new("w5p", "host memory for each sleeping process, and CPU for all of them", [new("n", 1000), new("seconds", 10)], RunAsync);
 
     private static async Task RunAsync(ScenarioRun run)
     {
