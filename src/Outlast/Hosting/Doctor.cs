@@ -7,7 +7,7 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, OutlastSettings settings, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
     private const long LittleRoom = 1L << 30;
@@ -25,6 +25,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         await PlacesAsync(cancel),
         await LeftoversAsync(facts, cancel),
         Platform(),
+        .. surroundings.Examine(),
     ];
 
     private static HostCheck Host(HostFacts facts) =>

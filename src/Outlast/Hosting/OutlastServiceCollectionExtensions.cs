@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Outlast.Runners.Processes;
 using Outlast.Supervision;
 
 namespace Outlast.Hosting;
@@ -37,6 +38,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Watchdog>();
         services.AddSingleton<OutputWatch>();
         services.AddSingleton<Pruner>();
+        services.AddSingleton(new Surroundings(folder, "/", Machine.UserId, Environment.GetEnvironmentVariable("HOME"), AppContext.BaseDirectory));
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();
         services.AddSingleton<Departure>();

@@ -66,6 +66,9 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "getrlimit", SetLastError = true)]
     public static partial int GetLimit(int resource, ulong* softAndHard);
 
+    [LibraryImport(Library, EntryPoint = "geteuid")]
+    public static partial uint UserId();
+
     [LibraryImport(Library, EntryPoint = "getppid")]
     public static partial int ParentPid();
 

@@ -11,4 +11,7 @@ internal static class Machine
     /// <summary>When this boot began, to the second.</summary>
     public static DateTimeOffset BootedAt { get; } = DateTimeOffset.FromUnixTimeSeconds(
         long.Parse(File.ReadLines("/proc/stat").First(l => l.StartsWith("btime ", StringComparison.Ordinal))[6..], NumberStyles.None, CultureInfo.InvariantCulture));
+
+    /// <summary>Whose this program is.</summary>
+    public static uint UserId { get; } = LibC.UserId();
 }
