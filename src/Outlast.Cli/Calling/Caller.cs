@@ -41,6 +41,9 @@ internal sealed class Caller
     /// <summary>How a person would type this program's name here.</summary>
     public string Program => _script.Length > 2 && _script[2].Length > 0 ? NameToType(_script[2], Variable("PATH") ?? "") : "outlast";
 
+    /// <summary>The script of a clone by which this program was called: it builds what has changed, and stays where it is. None: the program was called itself.</summary>
+    public string? Script => _script.Length > 2 && _script[2].Length > 0 ? Path.GetFullPath(_script[2], Folder) : null;
+
     /// <summary>The soft limit of open files before .NET raised it; none where it is unlimited or unknown.</summary>
     public long? OpenFiles => ParseLimit(_script[0].Length > 0 ? _script[0] : SoftLimitOf(Field("/proc/self/status", "PPid:")));
 

@@ -178,6 +178,64 @@ public sealed class CrashPointTests
         await stage.JudgeAsync();
     }
 
+    [Theory]
+    [InlineData("listener disposed", Milestone.ListenerDisposed)]
+    [InlineData("store closed", Milestone.StoreClosed)]
+    [InlineData("before execve", Milestone.BeforeExecve)]
+    [InlineData("after execve, before anybody is told", Milestone.HostStarted + "#2")]
+    [Trait("Requirement", "V-35")]
+    public async Task Dies_while_it_is_replaced(string name, string milestone)
+    {
+        _ = name;
+        using var stage = new Stage();
+        string id;
+        // As its own successor the worker knows of no crash point: one of the successor's comes with its program.
+        var inSuccessor = milestone.EndsWith("#2", StringComparison.Ordinal);
+        using (var dying = HostProcess.Start(stage.Data, inSuccessor ? [] : ["--at", milestone]))
+        {
+            await dying.ReadyAsync();
+            id = (string)(await stage.SubmitAsync())["id"]!;
+            await Eventually.TrueAsync(() => stage.Evidence.Witness.Read().Starts.Length > 0, "the command runs");
+            await stage.TryAsync(HttpMethod.Post, "/v1/host/restart", inSuccessor ? stage.ProgramThatDiesAt(Milestone.HostStarted) : new JsonObject());
+            await dying.ExitedAsync();
+            Assert.Equal(137, dying.ExitCode);
+        }
+        Assert.Equal(TaskState.Running, (await StoreFile.PeekAsync(stage.Data, id))!.State);
+
+        using var next = await HostProcess.StartReadyAsync(stage.Data);
+        await Eventually.TrueAsync(async () => (int?)(await stage.Host.TaskAsync(id))["adoptions"] >= 1, "the next host adopts it");
+        var other = await stage.Host.SubmitAsync("other", ["/bin/true"]);
+        Assert.Equal("completed", (string)(await stage.Host.EndAsync((string)other["id"]!))["state"]!);
+        stage.Command.Open();
+        var task = await stage.Host.EndAsync(id);
+        Assert.Equal((7, 1), ((int)task["end"]!["exitCode"]!, (int)task["attempt"]!));
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-38")]
+    public async Task Dies_while_it_drains_and_the_next_host_is_open()
+    {
+        using var stage = new Stage();
+        string id;
+        Task drain;
+        using (var dying = await HostProcess.StartReadyAsync(stage.Data))
+        {
+            id = (string)(await stage.SubmitAsync())["id"]!;
+            drain = stage.TryAsync(HttpMethod.Post, "/v1/host/shutdown", new JsonObject { ["mode"] = "drain", ["drainLimit"] = "none" });
+            await Eventually.TrueAsync(async () => (await stage.Host.GetAsync("/readyz")).ToString().Contains("draining", StringComparison.Ordinal), "the host drains");
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, (await stage.Host.SendAsync(HttpMethod.Post, "/v1/tasks", HostConnection.Submission("other", ["/bin/true"]))).Status);
+            await dying.KillAsync();
+        }
+        await drain;
+
+        using var next = await HostProcess.StartReadyAsync(stage.Data);
+        Assert.Equal(HttpStatusCode.OK, (await stage.Host.GetAsync("/readyz")).Status);
+        var other = await stage.Host.SubmitAsync("other", ["/bin/true"]);
+        Assert.Equal("completed", (string)(await stage.Host.EndAsync((string)other["id"]!))["state"]!);
+        stage.Command.Open();
+        Assert.Equal(7, (int)(await stage.Host.EndAsync(id))["end"]!["exitCode"]!);
+    }
+
     private enum Conclusion
     {
         /// <summary>It was queued, and runs.</summary>
@@ -231,6 +289,15 @@ public sealed class CrashPointTests
 
         /// <summary>The host may die before it answers.</summary>
         public Task TrySubmitAsync() => TryAsync(HttpMethod.Post, "/v1/tasks", HostConnection.Submission(Key, Command.Argv(), Limits), Key);
+
+        /// <summary>A request for a successor that dies at that instant.</summary>
+        public JsonObject ProgramThatDiesAt(string milestone)
+        {
+            var program = _scratch.File("successor");
+            File.WriteAllText(program, $"#!/bin/sh\ncase \"$*\" in *--check*) echo ok 9.9.9; exit; esac\nshift\nexec '{Path.Combine(AppContext.BaseDirectory, "Outlast.FaultWorker")}' serve --at {milestone} -- \"$@\"\n");
+            File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return new() { ["program"] = new JsonArray(program) };
+        }
 
         public async Task TryAsync(HttpMethod method, string path, JsonNode body, string? key = null)
         {
