@@ -40,12 +40,6 @@ internal sealed class Terminal
     /// <summary>Tells the person something: <c>outlast: …</c> on standard error.</summary>
     public void Say(string text) => SayMore((ErrorInk ? Rendering.Ink.Dim("outlast: ") : "outlast: ") + ControlSequences.Escape(text));
 
-    /// <summary>Asks the person something; the answer follows on the same line.</summary>
-    public void Ask(string question)
-    {
-        lock (_line) _error.TryWrite(Encoding.UTF8.GetBytes((ErrorInk ? Rendering.Ink.Dim("outlast: ") : "outlast: ") + ControlSequences.Escape(question)));
-    }
-
     /// <summary>A further line of what was said.</summary>
     public void SayMore(string line)
     {

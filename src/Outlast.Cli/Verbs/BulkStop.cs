@@ -1,4 +1,3 @@
-using System.Text;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
 
@@ -7,8 +6,6 @@ namespace Outlast.Cli.Verbs;
 /// <summary>Stops all tasks that filters fit: shows first which they are, and stops exactly these.</summary>
 internal sealed class BulkStop(CommandContext context, StopRequestBody request, bool json)
 {
-    private const int Input = 0;
-
     /// <param name="query">Which.</param>
     /// <param name="yes">Nobody is asked.</param>
     /// <param name="dryRun">They are only shown.</param>
@@ -28,8 +25,8 @@ internal sealed class BulkStop(CommandContext context, StopRequestBody request, 
         if (dryRun || !yes) Preview(tops);
         if (dryRun) return ExitCodes.Ok;
         var what = Words.Count(tops.Sum(t => 1 + t.Below), "task");
-        if (!yes && !(LibC.IsTerminal(Input) && context.Terminal.ErrorIsTerminal)) throw CommandException.Usage($"nothing was stopped: without a terminal to ask on, --yes stops {(tops.Count == 1 ? "it" : "these")}");
-        if (!yes && !Ask($"Stop {(tops.Sum(t => 1 + t.Below) == 1 ? "this task" : $"these {what}")}? [y/N] "))
+        if (!yes && !Confirmation.IsPossible(context.Terminal)) throw CommandException.Usage($"nothing was stopped: without a terminal to ask on, --yes stops {(tops.Count == 1 ? "it" : "these")}");
+        if (!yes && !Confirmation.Ask(context.Terminal, $"Stop {(tops.Sum(t => 1 + t.Below) == 1 ? "this task" : $"these {what}")}?"))
         {
             context.Terminal.Say("nothing was stopped");
             return ExitCodes.Fault;
@@ -67,14 +64,5 @@ internal sealed class BulkStop(CommandContext context, StopRequestBody request, 
         foreach (var (task, below) in tops)
             table.Add(Words.Invariant($"{task.Number}"), new(Words.State(task), text => Ink.OfState(task.State, text)), below == 0 ? "-" : Words.Invariant($"{below}"), Words.Ago(task.CreatedAt, now), task.Name, new(Words.Command(task), Ink.Dim));
         table.Write(context.Terminal);
-    }
-
-    /// <summary>Only a clear yes is one.</summary>
-    private bool Ask(string question)
-    {
-        context.Terminal.WriteError(Encoding.UTF8.GetBytes(question));
-        var answer = new byte[64];
-        var count = LibC.Read(Input, answer);
-        return count > 0 && Encoding.UTF8.GetString(answer, 0, count).Trim().ToLowerInvariant() is "y" or "yes";
     }
 }

@@ -7,7 +7,7 @@ namespace Outlast.Cli.Verbs;
 /// <summary>Removes ended tasks: those that are named, or those that a filter shows and a person confirms.</summary>
 internal static class PruneVerb
 {
-    private const int PageLimit = 1000, Shown = 20, AtOnce = 8;
+    private const int Shown = 20, AtOnce = 8;
     private static readonly string[] Ended = [TaskStateNames.Completed, TaskStateNames.Failed, TaskStateNames.TimedOut, TaskStateNames.Stopped, TaskStateNames.Lost];
 
     public static Command Create(CommandContext context)
@@ -16,20 +16,19 @@ internal static class PruneVerb
         var ids = Verb.Tasks();
         ids.Arity = ArgumentArity.ZeroOrMore;
         var before = new Option<string?>("--ended-before") { Description = "All that ended longer ago than this", HelpName = "D" };
-        var states = new Option<string[]>("--state") { Description = "With --ended-before: only in this state; several times, or with commas", HelpName = "STATE" };
+        var filters = new TaskFilters();
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
         var force = new Option<bool>("--force") { Description = "Also tasks that left processes behind which are alive" };
         command.Arguments.Add(ids);
-        foreach (var option in (Option[])[before, states, yes, force]) command.Options.Add(option);
+        foreach (var option in (Option[])[before, .. filters.All, yes, force]) command.Options.Add(option);
         command.SetAction((parsed, cancel) =>
         {
             var names = parsed.GetValue(ids) ?? [];
-            var wanted = (parsed.GetValue(states) ?? []).SelectMany(s => s.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).ToArray();
             if (names.Length > 0 == parsed.GetValue(before) is not null) throw CommandException.Usage("'prune' needs either the tasks, or --ended-before, for example: --ended-before 7d");
-            if (names.Length > 0 && wanted.Length > 0) throw CommandException.Usage("--state goes with --ended-before: tasks that are named are meant whatever their state");
+            if (names.Length > 0 && filters.AreGiven(parsed)) throw CommandException.Usage("filters go with --ended-before, not with IDs");
             return names.Length > 0
                 ? RemoveNamedAsync(context, names, parsed.GetValue(force), parsed.GetValue(json), cancel)
-                : RemoveOldAsync(context, Age(parsed.GetValue(before)!), wanted, parsed.GetValue(yes), parsed.GetValue(force), parsed.GetValue(json), cancel);
+                : RemoveOldAsync(context, Age(parsed.GetValue(before)!), filters.ToQuery(parsed, Ended), parsed.GetValue(yes), parsed.GetValue(force), parsed.GetValue(json), cancel);
         });
         return command;
     }
@@ -53,20 +52,25 @@ internal static class PruneVerb
         return worst;
     }
 
-    private static async Task<int> RemoveOldAsync(CommandContext context, TimeSpan age, string[] states, bool yes, bool force, bool json, CancellationToken cancel)
+    private static async Task<int> RemoveOldAsync(CommandContext context, TimeSpan age, TaskListQuery query, bool yes, bool force, bool json, CancellationToken cancel)
     {
-        if (Array.Find(states, s => !Ended.Contains(s)) is { } odd) throw CommandException.Usage($"--state '{odd}' is no state of an ended task; use {string.Join(", ", Ended)}");
+        if (query.States.FirstOrDefault(s => !Ended.Contains(s)) is { } odd) throw CommandException.Usage($"--state '{odd}' is no state of an ended task; use {string.Join(", ", Ended)}");
         using var client = context.Door.Open();
-        var tasks = await ListAsync(client, new() { States = states.Length > 0 ? states : Ended, EndedBefore = context.Time.GetUtcNow() - age, Limit = PageLimit }, cancel);
+        var (tasks, _) = await TaskFilters.ListAsync(client, query with { EndedBefore = context.Time.GetUtcNow() - age }, cancel);
         if (tasks.Count == 0)
         {
-            context.Terminal.Say($"nothing ended longer than {Words.Length(age)} ago");
+            context.Terminal.Say($"nothing that ended longer than {Words.Length(age)} ago fits; nothing was removed");
             return ExitCodes.Ok;
         }
         if (!yes)
         {
             Preview(context, tasks, json);
-            if (!Confirm(context, $"remove {Words.Count(tasks.Count, "task")} and their output for good?")) return ExitCodes.Ok;
+            if (!Confirmation.IsPossible(context.Terminal)) throw CommandException.Usage($"nothing was removed: without a terminal to ask on, --yes removes {(tasks.Count == 1 ? "it" : "these")}");
+            if (!Confirmation.Ask(context.Terminal, $"Remove {Words.Count(tasks.Count, "task")} and their output for good?"))
+            {
+                context.Terminal.Say("nothing was removed");
+                return ExitCodes.Fault;
+            }
         }
         return await RemoveAllAsync(context, client, tasks, force, json, cancel);
     }
@@ -107,32 +111,10 @@ internal static class PruneVerb
         }
     }
 
-    private static async Task<List<TaskView>> ListAsync(OutlastHttpClient client, TaskListQuery query, CancellationToken cancel)
-    {
-        List<TaskView> tasks = [];
-        do
-        {
-            var page = await client.ListAsync(query, cancel);
-            tasks.AddRange(page.Tasks);
-            query = query with { Cursor = page.NextCursor };
-        }
-        while (query.Cursor is not null);
-        return tasks;
-    }
-
     private static void Preview(CommandContext context, List<TaskView> tasks, bool json)
     {
         if (json) return;
         TaskTable.Of(tasks.Take(Shown), context.Time.GetUtcNow()).Write(context.Terminal);
         if (tasks.Count > Shown) context.Terminal.Say($"and {Words.Count(tasks.Count - Shown, "task")} more");
-    }
-
-    private static bool Confirm(CommandContext context, string question)
-    {
-        if (!LibC.IsTerminal(0) || !context.Terminal.ErrorIsTerminal) throw CommandException.Usage($"{question} Nobody is there to answer: say --yes");
-        context.Terminal.Ask($"{question} [y/N] ");
-        if (Console.ReadLine()?.Trim() is "y" or "Y" or "yes") return true;
-        context.Terminal.Say("nothing was removed");
-        return false;
     }
 }

@@ -47,7 +47,7 @@ internal sealed class TaskDesk(
         await Task.WhenAny(end.Ended, Task.Delay(wait < LongestWait ? wait : LongestWait, time, over.Token));
         await over.CancelAsync();
         cancel.ThrowIfCancellationRequested();
-        return end.Ended.IsCompletedSuccessfully ? Snap(await end.Ended) : await GetAsync(id, cancel);
+        return end.Ended.IsCompletedSuccessfully ? SnapWithLeftovers(await end.Ended) : await GetAsync(id, cancel);
     }
 
     public async Task<TaskPage> ListAsync(TaskQuery query, CancellationToken cancel = default)

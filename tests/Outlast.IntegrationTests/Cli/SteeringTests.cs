@@ -62,7 +62,7 @@ public sealed class SteeringTests
         Assert.DoesNotContain("4\trunning", ran.Output, StringComparison.Ordinal);
         Assert.EndsWith("2\n0\nTASK 4 3 2 2\nTASK 4 ", ran.Output, StringComparison.Ordinal);
         Assert.Contains("task 4 has not ended", ran.Error, StringComparison.Ordinal);
-        Assert.Contains("Nobody is there to answer: say --yes", ran.Error, StringComparison.Ordinal);
+        Assert.Contains("nothing was removed: without a terminal to ask on, --yes removes these", ran.Error, StringComparison.Ordinal);
         Assert.Equal(2, (await folder.RunAsync("prune")).Code);
         Assert.Equal(2, (await folder.RunAsync("prune", "2", "--ended-before", "7d")).Code);
         Assert.Equal(2, (await folder.RunAsync("prune", "--ended-before", "0", "--state", "running", "--yes")).Code);
@@ -75,7 +75,7 @@ public sealed class SteeringTests
         await folder.RunAsync("run", "--", "true");
 
         var no = await folder.ShellAsync($"export TERM=xterm; printf 'n\\n' | script -qec '{OutlastFolder.Program} prune --ended-before 0' /dev/null");
-        Assert.Contains("remove 1 task and their output for good? [y/N]", no.Output, StringComparison.Ordinal);
+        Assert.Contains("Remove 1 task and their output for good? [y/N]", no.Output, StringComparison.Ordinal);
         Assert.Contains("nothing was removed", no.Output, StringComparison.Ordinal);
         Assert.Equal("completed", (string)JsonNode.Parse((await folder.RunAsync("show", "1", "--json")).Output)!["state"]!);
         var yes = await folder.ShellAsync($"export TERM=xterm; printf 'y\\n' | script -qec '{OutlastFolder.Program} prune --ended-before 0' /dev/null");

@@ -104,9 +104,10 @@ public sealed class DeskTests
     {
         await using var host = await SupervisedHost.StartAsync();
         var (id, attempt) = await host.RunAsync();
-        attempt.Outcome.SetResult(new TaskOutcome { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Exit = new(0, null, []), Leftovers = [new Survivor(4711, 8, "sleep 600")] });
-        await host.EndOf(id);
         host.Runner.Alive = named => named;
+        var waiting = host.Client.WaitAsync(id, TimeSpan.FromHours(1));
+        attempt.Outcome.SetResult(new TaskOutcome { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Exit = new(0, null, []), Leftovers = [new Survivor(4711, 8, "sleep 600")] });
+        Assert.Equal(4711, Assert.Single((await waiting.Soon()).Survivors).Pid);
         Assert.Equal(4711, Assert.Single((await host.Client.GetAsync(id)).Survivors).Pid);
         Assert.Contains("4711 sleep 600", (await Assert.ThrowsAsync<LeftoversAliveException>(() => host.Client.RemoveAsync(id, new(SupervisedHost.Somebody)))).Message, StringComparison.Ordinal);
         Assert.Equal(TaskState.Completed, (await host.ReadAsync(id)).State);
