@@ -13,7 +13,7 @@ internal static class CommandLine
         ("ps", PsVerb.Create), (TopVerb.Name, TopVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
         ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("retry", RetryVerb.Create), ("prune", PruneVerb.Create), ("events", EventsVerb.Create),
         ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
-        (ConfigVerb.Name, ConfigVerb.Create), (CompletionVerb.Name, CompletionVerb.Create), ("version", VersionVerb.Create),
+        (ConfigVerb.Name, ConfigVerb.Create), (CompletionVerb.Name, CompletionVerb.Create), (DemoVerb.Name, DemoVerb.Create), ("version", VersionVerb.Create),
     ];
 
     public static async Task<int> RunAsync(CommandContext context, string[] args)

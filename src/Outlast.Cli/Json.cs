@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Outlast.Cli.Demonstrating;
 using Outlast.Cli.Rendering;
 using Outlast.Cli.Serving;
 
@@ -20,6 +21,7 @@ internal static class Json
 /// <summary>What verbs tell with <c>--json</c> that is no part of the wire contract.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ExplainedSetting))]
+[JsonSerializable(typeof(ProofLine))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     public static CliJson Relaxed => Lazily.Context;

@@ -106,6 +106,8 @@ internal sealed class RunningProgram : IDisposable
 
     public int Pid => _process.Id;
 
+    public bool HasEnded => _process.HasExited;
+
     public string Output
     {
         get { lock (_output) return _output.ToString(); }

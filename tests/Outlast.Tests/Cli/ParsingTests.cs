@@ -28,6 +28,7 @@ public sealed class ParsingTests
     [InlineData("stop --all --dry-run")]
     [InlineData("ps --query x")]
     [InlineData("completion bash")]
+    [InlineData("demo --keep --json")]
     [InlineData("extend 1 --timeout +30m --idle +1h --json")]
     [InlineData("events")]
     [InlineData("events 1 -f --json")]
