@@ -23,6 +23,11 @@ internal sealed record Problem(int Status, string Type, string Title)
     public static Problem NoRoute(string path) => new(404, ProblemTypes.NoRoute, "There is no such route") { Detail = path };
     public static Problem WrongMethod(string method) => new(405, ProblemTypes.WrongMethod, "The route does not take this method") { Detail = method };
     public static Problem TooLarge(long maxBytes) => new(413, ProblemTypes.TooLarge, "The body is too large") { Extensions = [("maxBytes", maxBytes)] };
+    public static Problem OutputRemoved(DateTimeOffset removedAt, string? reason) => new(410, ProblemTypes.OutputRemoved, "The output was removed")
+    {
+        Detail = $"It was removed at {removedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}: {reason}.",
+        Extensions = [("removedAt", removedAt), ("reason", reason ?? "")],
+    };
     public static Problem OutOfRange(long offset, long size) => new(416, ProblemTypes.OutOfRange, "The offset is beyond the output")
     {
         Detail = $"The output has {size} bytes; {offset} is beyond.",

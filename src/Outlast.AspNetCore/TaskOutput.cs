@@ -34,6 +34,7 @@ internal sealed class TaskOutput : IDisposable
         var location = await tasks.LocateOutputAsync(id, errorStream, cancel).ConfigureAwait(false);
         if (errorStream && location.Record.Spec.Process is not { Stderr: StderrMode.Separate })
             throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["stream"] = ["standard error is part of the output of this task"] }, "The request cannot be understood"));
+        if (location.Record.Output is { RemovedAt: { } removedAt, RemovedReason: var reason }) throw new RefusedException(Problem.OutputRemoved(removedAt, reason));
         return new(tasks, id, errorStream, location, time);
     }
 

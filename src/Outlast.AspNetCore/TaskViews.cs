@@ -32,7 +32,7 @@ internal static class TaskViews
             IdleMs = Milliseconds(snapshot.Idle),
             Stop = record.Stop is { } stop ? Of(stop) : null,
             Phase = record.IsFinishing ? "finishing" : null,
-            Output = new(snapshot.Output.Bytes, snapshot.Output.ErrorBytes, snapshot.Output.DroppedBytes, snapshot.Output.LostBytes),
+            Output = new(snapshot.Output.Bytes, snapshot.Output.ErrorBytes, snapshot.Output.DroppedBytes, snapshot.Output.LostBytes, snapshot.Output.RemovedAt, snapshot.Output.RemovedReason),
             CreatedAt = record.CreatedAt,
             StartedAt = record.StartedAt,
             LastActivityAt = snapshot.LastActivityAt,

@@ -39,6 +39,8 @@ public static class ProblemTypes
     public const string RestartLoop = "urn:outlast:restart-loop";
     /// <summary>410: a tombstone; with <c>id</c>, <c>number</c>, <c>state</c>, <c>endedAt</c>, <c>removedAt</c>, <c>reason</c>.</summary>
     public const string Removed = "urn:outlast:removed";
+    /// <summary>410: the task's record is there, its output is not; with <c>removedAt</c>, <c>reason</c>.</summary>
+    public const string OutputRemoved = "urn:outlast:output-removed";
     /// <summary>413: the body is too large; with <c>maxBytes</c>.</summary>
     public const string TooLarge = "urn:outlast:too-large";
     /// <summary>416: the offset is beyond the output; with <c>size</c>.</summary>

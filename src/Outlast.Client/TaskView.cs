@@ -171,7 +171,7 @@ public sealed record StopView
 }
 
 /// <summary>How much was printed, in bytes.</summary>
-public sealed record OutputView(long Bytes, long ErrorBytes, long DroppedBytes, long LostBytes, DateTimeOffset? RemovedAt = null);
+public sealed record OutputView(long Bytes, long ErrorBytes, long DroppedBytes, long LostBytes, DateTimeOffset? RemovedAt = null, string? RemovedReason = null);
 
 /// <summary>How a task ended, and why.</summary>
 public sealed record EndView

@@ -112,9 +112,9 @@ public sealed class ParentEndedException(TaskRecord parent) : OutlastException($
 }
 
 /// <summary>The host is full and the task asked to be refused then.</summary>
-public sealed class FullException(string limit, int running, int max) : OutlastException($"No room: {limit} has {running} of {max}.")
+public sealed class FullException(string limit, int running, int max, string? reason = null) : OutlastException($"No room: {reason ?? $"{limit} has {running} of {max}"}.")
 {
-    /// <summary>Which limit: <c>kind process</c>, <c>host</c>.</summary>
+    /// <summary>Which limit: <c>kind process</c>, <c>host</c>, <c>disk</c>.</summary>
     public string Limit { get; } = limit;
     /// <summary>How many places are taken or waited for.</summary>
     public int Running { get; } = running;

@@ -73,4 +73,10 @@ public sealed record OutputFacts(long Bytes, long ErrorBytes, long DroppedBytes,
 {
     /// <summary>Nothing.</summary>
     public static OutputFacts Empty { get; } = new(0, 0, 0, 0);
+
+    /// <summary>When its logs were removed, although the record stays.</summary>
+    public DateTimeOffset? RemovedAt { get; init; }
+
+    /// <summary>Why.</summary>
+    public string? RemovedReason { get; init; }
 }

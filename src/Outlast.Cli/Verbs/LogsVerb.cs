@@ -42,7 +42,11 @@ internal static class LogsVerb
         using var client = context.Door.Open();
         var task = await client.GetAsync(await TaskNames.FindAsync(client, context, name, cancel), cancel: cancel);
         if (task.HasEnded) wish = wish with { Follow = false };
-        if (task.Output.RemovedAt is { } removed) context.Terminal.Say($"the output of task {task.Number} was removed at {Words.At(removed, context.Time.GetUtcNow())}");
+        if (task.Output.RemovedAt is { } removed)
+        {
+            context.Terminal.Say($"the output of task {task.Number} was removed at {Words.At(removed, context.Time.GetUtcNow())}: {task.Output.RemovedReason}");
+            return ExitCodes.NotFound;
+        }
         var separate = task.Spec.Process?.Stderr == "separate" && wish.SinceOffset is null;
 
         // One after the other keeps each whole; only a follower needs both at once.

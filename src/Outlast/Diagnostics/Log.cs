@@ -47,6 +47,15 @@ internal static partial class Log
     [LoggerMessage(14, LogLevel.Information, "Task {Number} ({Task}): {State}, {Cause}. {Reason}")]
     public static partial void TaskEnded(this ILogger log, long number, TaskId task, TaskState state, EndCause cause, string? reason);
 
+    [LoggerMessage(40, LogLevel.Warning, "The disk is nearly full: {Failure}. No new work starts until there is room.")]
+    public static partial void DiskLow(this ILogger log, string failure);
+
+    [LoggerMessage(41, LogLevel.Warning, "There is room on the disk again.")]
+    public static partial void DiskRecovered(this ILogger log);
+
+    [LoggerMessage(42, LogLevel.Warning, "Keeping all output within its budget failed and will be tried again: {Failure}")]
+    public static partial void BudgetFailed(this ILogger log, string failure);
+
     [LoggerMessage(15, LogLevel.Critical, "An actor of the host has ended; the host does not do its work any more.")]
     public static partial void LoopFailed(this ILogger log, Exception exception);
 

@@ -7,10 +7,9 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
-    private const long LittleRoom = 1L << 30;
     private const int EndedTasksLookedAt = 500;
 
     public async Task<ImmutableArray<HostCheck>> ExamineAsync(HostFacts facts, CancellationToken cancel) =>
@@ -52,19 +51,12 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
 
     private HostCheck Disk()
     {
-        try
-        {
-            var drive = new DriveInfo(folder.Path);
-            var free = drive.AvailableFreeSpace;
-            var measured = None.Add("freeBytes", free.ToString(CultureInfo.InvariantCulture)).Add("totalBytes", drive.TotalSize.ToString(CultureInfo.InvariantCulture));
-            return free < LittleRoom
-                ? new("disk", CheckLevel.Warn, $"{free >> 20} MiB are free where the data folder is", measured, "make room: outputs are under " + folder.Tasks)
-                : new("disk", CheckLevel.Ok, $"{free >> 30} GiB are free where the data folder is", measured);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            return new("disk", CheckLevel.Warn, $"the free space cannot be read: {e.Message}", None);
-        }
+        if (space.Read() is not var (free, total)) return new("disk", CheckLevel.Warn, "the free space cannot be read", None);
+        var measured = None.Add("freeBytes", free.ToString(CultureInfo.InvariantCulture)).Add("totalBytes", total.ToString(CultureInfo.InvariantCulture));
+        disk.Look();
+        return disk.Failure is { } low
+            ? new("disk", CheckLevel.Error, $"no new work starts: {low}", measured, $"make room: outputs are under {folder.Tasks}; the host goes on by itself")
+            : new("disk", CheckLevel.Ok, $"{ByteSize.Describe(free)} are free where the data folder is", measured);
     }
 
     private HostCheck OutputCaps()

@@ -12,7 +12,7 @@ namespace Outlast.Hosting;
 
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
-    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch,
+    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null)
     : IHostedService, IHostStatus
@@ -28,7 +28,7 @@ internal sealed class OutlastHost(
     public (int Running, int Queued) Load => (dispatcher.Taken, dispatcher.Queued);
 
     public ImmutableArray<string> NotReady =>
-        _going ? ["the host is going away"] : departure.IsUnderWay ? ["the host is draining: it takes no new work"] : _facts is null ? ["the host is starting"] : _loops.Any(l => l.IsFaulted) ? ["a part of the host has failed; its log says which: restart it"] : health.Failure is { } failure ? [failure] : [];
+        _going ? ["the host is going away"] : departure.IsUnderWay ? ["the host is draining: it takes no new work"] : _facts is null ? ["the host is starting"] : _loops.Any(l => l.IsFaulted) ? ["a part of the host has failed; its log says which: restart it"] : health.Failure is { } failure ? [failure] : disk.Failure is { } low ? [$"the disk: {low}"] : [];
 
     public async Task StartAsync(CancellationToken cancel)
     {
@@ -44,11 +44,14 @@ internal sealed class OutlastHost(
         await NoteAsync(TaskEventType.HostStarted, Arrival());
         var left = await rescuer.TakeStockAsync(_letGo.Token);
         log.HostOpened(identity.Id, folder.Path, left.Count + dispatcher.Queued, opening.Quarantined);
+        disk.Look();
         dispatcher.Open(_letGo.Token);
         _loops.Add(rescuer.RescueAsync(left, _letGo.Token));
         _loops.Add(rescuer.KeepLookingAsync(_letGo.Token));
         _loops.Add(watchdog.KeepLookingAsync(_letGo.Token));
         _loops.Add(outputWatch.KeepLookingAsync(_letGo.Token));
+        _loops.Add(outputBudget.KeepWithinAsync(_letGo.Token));
+        _loops.Add(disk.KeepLookingAsync(_letGo.Token));
         _loops.Add(pruner.KeepPruningAsync(_letGo.Token));
         foreach (var loop in _loops) _ = loop.ContinueWith(LogLoop, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }

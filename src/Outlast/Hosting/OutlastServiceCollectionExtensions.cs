@@ -24,6 +24,9 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(settings.Watchdog);
         services.AddSingleton(settings.Pruner);
         services.AddSingleton(settings.OutputWatch);
+        services.AddSingleton(settings.OutputBudget);
+        services.AddSingleton(settings.DiskGuard);
+        services.AddSingleton(DiskProbe.Of(folder));
         services.AddSingleton<HostIdentity>();
         services.AddSingleton<StoreHealth>();
         services.AddSingleton<TaskFeed>();
@@ -37,6 +40,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Rescuer>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton<OutputWatch>();
+        services.AddSingleton<OutputBudget>();
+        services.AddSingleton<DiskGuard>();
         services.AddSingleton<Pruner>();
         services.AddSingleton(new Surroundings(folder, "/", Machine.UserId, Environment.GetEnvironmentVariable("HOME"), AppContext.BaseDirectory));
         services.AddSingleton<Doctor>();

@@ -35,6 +35,8 @@ public sealed class OutlastSettings
             Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How often running tasks are looked at for signs of life; a limit fires at most that much late"),
         };
         OutputWatch = new OutputWatchOptions { GrowthPerMinute = values.Size("output.growthPerMinute", new OutputWatchOptions().GrowthPerMinute, "A task whose output grows by so much within a minute is warned of, once") };
+        OutputBudget = new OutputBudgetOptions { Budget = values.Size("output.budget", new OutputBudgetOptions().Budget, "How much all output together may take, or 20 % of a smaller disk; then the output of what ended first goes, and its record stays") };
+        DiskGuard = new DiskGuardOptions { Reserve = values.Size("disk.reserve", new DiskGuardOptions().Reserve, "No new work starts while less room is left where the data folder is, or less than 5 % of a smaller disk") };
         Pruner = new PrunerOptions
         {
             Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max, "How long an ended task and its output are kept, from its end"),
@@ -60,6 +62,10 @@ public sealed class OutlastSettings
     public WatchdogOptions Watchdog { get; }
     /// <summary>What is noticed of output.</summary>
     public OutputWatchOptions OutputWatch { get; }
+    /// <summary>How much all output together may take.</summary>
+    public OutputBudgetOptions OutputBudget { get; }
+    /// <summary>How much room must be left.</summary>
+    public DiskGuardOptions DiskGuard { get; }
     /// <summary>How long what has ended is kept.</summary>
     public PrunerOptions Pruner { get; }
     /// <summary>After how long without open task and client a host that a verb started ends itself. None: never.</summary>

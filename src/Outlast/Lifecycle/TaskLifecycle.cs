@@ -55,6 +55,8 @@ internal static class TaskLifecycle
             Transition.EndChild t => ChildEnded(record, t),
             Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
             Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
+            // What runs needs its log.
+            Transition.RemoveOutput => Refuse(RefusalReason.WrongState),
             Transition.Pause t => t.Duration != TimeSpan.Zero && record.StartedAt is not null ? Change(record, record with { Paused = record.Paused + t.Duration }) : Same,
             _ => throw new UnreachableException($"No rule for {transition.GetType().Name}."),
         };
@@ -332,6 +334,7 @@ internal static class TaskLifecycle
     {
         Transition.Settle t => IsKnown(record, t.Outcome) ? Same : AnnotatedOnce(record, $"late outcome, the end stands: {Names.Of(t.Outcome.Kind)}, {Ending.Describe(t.Outcome)}", t.At),
         Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
+        Transition.RemoveOutput t => record.Output.RemovedAt is not null ? Same : Change(record, record with { Output = record.Output with { RemovedAt = t.At, RemovedReason = t.Reason } }, NoteEvent($"its output was removed: {t.Reason}", t.At)),
         Transition.Retry t => Retried(record, t),
         Transition.AddChild => Refuse(RefusalReason.ParentEnded),
         // Children that were let go end later than their parent.

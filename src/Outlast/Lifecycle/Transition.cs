@@ -91,6 +91,9 @@ internal abstract record Transition
     /// <summary>Time passed that does not count: the machine slept, or its clock jumped. Negative when the clock was set back.</summary>
     public static Transition Paused(TimeSpan by, DateTimeOffset at) => new Pause(by, at);
 
+    /// <summary>The logs of an ended task are about to be removed; the record stays.</summary>
+    public static Transition OutputRemoved(string reason, DateTimeOffset at) => new RemoveOutput(reason, at);
+
     internal sealed record Claim(TaskClaim Owner, DateTimeOffset When) : Transition(When);
     internal sealed record Launch(TaskClaim Owner, ProcessFacts Process, DateTimeOffset When) : Transition(When) { public override TaskClaim By => Owner; }
     internal sealed record Settle(TaskClaim Owner, TaskOutcome Outcome, StopVerification? Verification, DateTimeOffset When) : Transition(When) { public override TaskClaim By => Owner; }
@@ -106,6 +109,7 @@ internal abstract record Transition
     internal sealed record EndChild(TaskId Child, DateTimeOffset When) : Transition(When);
     internal sealed record Warn(string Rule, string Text, ImmutableSortedDictionary<string, long> Measured, DateTimeOffset When) : Transition(When);
     internal sealed record Annotate(string Text, DateTimeOffset When) : Transition(When);
+    internal sealed record RemoveOutput(string Reason, DateTimeOffset When) : Transition(When);
     internal sealed record Pause(TimeSpan Duration, DateTimeOffset When) : Transition(When);
 }
 

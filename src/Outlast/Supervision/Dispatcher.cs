@@ -18,7 +18,7 @@ public sealed class DispatcherOptions
 }
 
 /// <summary>Claims queued tasks while there is room. The queue is in memory; the store is its journal. Nothing polls.</summary>
-internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttempts attempts, HostIdentity host, StoreHealth health, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log) : IDisposable
+internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttempts attempts, HostIdentity host, StoreHealth health, DiskGuard disk, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log) : IDisposable
 {
     // What is claimed soon after it was submitted need not be read again; of a long queue the records would fill the memory.
     private const int MostKnown = 256;
@@ -49,6 +49,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             _timer ??= time.CreateTimer(_ => Pump(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
         health.Recovered += Pump;
+        disk.Recovered += Pump;
         Pump();
     }
 
@@ -74,6 +75,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     {
         lock (_lock)
         {
+            if (disk.Failure is { } low) throw new FullException("disk", _taken, Max, low);
             if (_taken + _ready.Count >= Max) throw new FullException(LimitName, _taken + _ready.Count, Max);
             _taken++;
         }
@@ -139,7 +141,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         {
             if (_later.TryGetValue(id, out var later)) return new(_ready.Count + 1, $"not before {later.NotBefore.ToUniversalTime():yyyy-MM-dd'T'HH:mm:ss.fff'Z'}");
             var position = _ready.PositionOf(id);
-            return position == 0 ? null : new(position, health.Failure is { } failure ? $"the store: {failure}" : $"{LimitName}: {_taken} of {Max}");
+            return position == 0 ? null : new(position, health.Failure is { } failure ? $"the store: {failure}" : disk.Failure is { } low ? $"the disk: {low}" : $"{LimitName}: {_taken} of {Max}");
         }
     }
 
@@ -167,7 +169,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         {
             if (!_open) return;
             MoveDueNeedsLock();
-            while (health.Failure is null && _taken < Max && _ready.TryTake(out var id))
+            while (health.Failure is null && disk.Failure is null && _taken < Max && _ready.TryTake(out var id))
             {
                 _taken++;
                 _known.Remove(id, out var known);

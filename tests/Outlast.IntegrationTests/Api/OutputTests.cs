@@ -45,6 +45,25 @@ public sealed class OutputTests
     }
 
     [Theory]
+    [InlineData("output")]
+    [InlineData("output/stream")]
+    [InlineData("output/times")]
+    public async Task Output_that_was_removed_answers_when_and_why(string route)
+    {
+        await using var host = await ApiHost.StartAsync();
+        var task = host.Tasks.Add();
+        host.Tasks.End(task.Id);
+        var ended = (await host.Tasks.GetAsync(task.Id)).Record;
+        host.Tasks.Set(new(ended with { Output = ended.Output with { RemovedAt = StoredTasks.Start, RemovedReason = "too much" } }));
+        using var response = await host.GetAsync($"/v1/tasks/{task.Id}/{route}");
+        var problem = await response.ProblemAsync(HttpStatusCode.Gone, ProblemTypes.OutputRemoved);
+        Assert.Equal(("too much", StoredTasks.Start), (problem.GetProperty("reason").GetString(), problem.GetProperty("removedAt").GetDateTimeOffset()));
+        using var read = await host.GetAsync($"/v1/tasks/{task.Id}");
+        var output = (await read.JsonAsync()).GetProperty("output");
+        Assert.Equal(("too much", StoredTasks.Start), (output.GetProperty("removedReason").GetString(), output.GetProperty("removedAt").GetDateTimeOffset()));
+    }
+
+    [Theory]
     [Trait("Requirement", "U-60")]
     [InlineData("", "0123", 0, 4)]
     [InlineData("?offset=4", "89", 8, 10)]
