@@ -12,6 +12,7 @@ internal sealed class HostLog : ILoggerProvider
     private readonly Lock _line = new();
     private readonly TimeProvider _time;
     private readonly DataFolder? _file;
+    private readonly RepeatFilter _repeats;
     private long _bytes;
 
     /// <param name="time">The clock of the lines.</param>
@@ -19,6 +20,7 @@ internal sealed class HostLog : ILoggerProvider
     public HostLog(TimeProvider time, DataFolder? file)
     {
         _time = time;
+        _repeats = new(time);
         _file = file;
         _bytes = file is null ? 0 : LengthOf(file);
     }
@@ -52,10 +54,11 @@ internal sealed class HostLog : ILoggerProvider
 
     private void Write(LogLevel level, string category, string message, Exception? exception)
     {
-        var line = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"{_time.GetUtcNow().UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ} {level.ToString().ToLowerInvariant()} {category[(category.LastIndexOf('.') + 1)..]}: {message}{(exception is null ? "" : $"\n{exception}")}\n"));
+        var said = $"{level.ToString().ToLowerInvariant()} {category[(category.LastIndexOf('.') + 1)..]}: {message}{(exception is null ? "" : $"\n{exception}")}";
         lock (_line)
         {
+            if (_repeats.Take(said) is not { } told) return;
+            var line = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_time.GetUtcNow().UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ} {told}\n"));
             if (_file is not null && (_bytes += line.Length) > MaxBytes) TurnNeedsLock(_file);
             LibC.WriteAll(Error, line);
         }
