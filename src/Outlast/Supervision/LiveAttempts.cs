@@ -77,9 +77,15 @@ internal sealed class LiveAttempt
 internal sealed class LiveAttempts
 {
     private readonly ConcurrentDictionary<TaskId, LiveAttempt> _attempts = new();
-    // Of attempts whose claim is being written: the newest record that was committed meanwhile.
-    private readonly ConcurrentDictionary<TaskId, TaskRecord?> _expected = new();
+    private readonly ConcurrentDictionary<TaskId, Expectation> _expected = new();
     private volatile TaskCompletionSource? _empty;
+
+    /// <summary>A task whose claim is being written: by how many, for of two who try one comes too late, and the newest record that was committed meanwhile. Replaced, never changed.</summary>
+    private sealed class Expectation(int claimers, TaskRecord? newest)
+    {
+        public int Claimers => claimers;
+        public TaskRecord? Newest => newest;
+    }
 
     public int Count => _attempts.Count;
 
@@ -90,15 +96,15 @@ internal sealed class LiveAttempts
     public LiveAttempt? Find(TaskId id) => _attempts.GetValueOrDefault(id);
 
     /// <summary>An attempt comes if its claim is written: from now on nothing that is committed of the task escapes it.</summary>
-    public void Expect(TaskId id) => _expected[id] = null;
+    public void Expect(TaskId id) => _expected.AddOrUpdate(id, _ => new(1, null), (_, others) => new(others.Claimers + 1, others.Newest));
 
-    /// <summary>It does not come.</summary>
-    public void Unexpect(TaskId id) => _expected.TryRemove(id, out _);
+    /// <summary>It does not come; another claimer's may.</summary>
+    public void Unexpect(TaskId id) => Withdraw(id);
 
     /// <summary>The attempt whom a committed record concerns; one that is only expected learns of it when it comes.</summary>
     public LiveAttempt? Concerned(TaskRecord committed)
     {
-        while (_expected.TryGetValue(committed.Id, out var noted) && (noted is null || noted.Version < committed.Version) && !_expected.TryUpdate(committed.Id, committed, noted)) { }
+        while (_expected.TryGetValue(committed.Id, out var noted) && !(noted.Newest?.Version >= committed.Version) && !_expected.TryUpdate(committed.Id, new(noted.Claimers, committed), noted)) { }
         return Find(committed.Id);
     }
 
@@ -107,8 +113,18 @@ internal sealed class LiveAttempts
         // A former attempt of a task that was queued again may be on its way out still.
         _attempts[attempt.Id] = attempt;
         // Found from here on, so that nothing is noted any more that would not be seen.
-        if (_expected.TryRemove(attempt.Id, out var newer) && newer is not null) attempt.Update(newer);
+        if (Withdraw(attempt.Id) is { } newer) attempt.Update(newer);
         Added?.Invoke(attempt);
+    }
+
+    /// <returns>The newest record that was committed while it was expected.</returns>
+    private TaskRecord? Withdraw(TaskId id)
+    {
+        while (_expected.TryGetValue(id, out var noted))
+        {
+            if (noted.Claimers > 1 ? _expected.TryUpdate(id, new(noted.Claimers - 1, noted.Newest), noted) : _expected.TryRemove(KeyValuePair.Create(id, noted))) return noted.Newest;
+        }
+        return null;
     }
 
     public void Remove(LiveAttempt attempt)

@@ -164,4 +164,24 @@ public sealed class StopperTests
         Assert.Equal((TaskState.Stopped, EndCause.User), (record.State, record.End!.Cause));
         await Eventually.TrueAsync(() => host.Dispatcher.Taken == 0, "its place is free");
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Requirement", "U-12")]
+    public async Task A_stop_is_heard_too_where_another_claimer_of_the_task_comes_too_late(bool withdraws)
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        host.Feed.Changed += record =>
+        {
+            if (record is not { State: TaskState.Running, Process: null, Stop: null }) return;
+            if (withdraws) host.Attempts.Expect(record.Id);
+            host.Client.StopAsync(record.Id, Stop).GetAwaiter().GetResult();
+            if (withdraws) host.Attempts.Unexpect(record.Id);
+            else host.Attempts.Expect(record.Id);
+        };
+        var record = await host.EndOf((await host.SubmitAsync()).Record.Id);
+        Assert.Equal((TaskState.Stopped, EndCause.User), (record.State, record.End!.Cause));
+        host.Attempts.Unexpect(record.Id);
+    }
 }
