@@ -145,7 +145,8 @@ internal sealed class TaskDesk(
         return new(Path.Combine(runners.Folder.Attempt(id, Math.Max(1, record.Attempt)), errorStream ? ErrorFile : OutputFile), record);
     }
 
-    private static IdempotencyKey? KeyOf(string? key, string? bodyHash) => key is null ? null : new(key, bodyHash ?? "");
+    private static IdempotencyKey? KeyOf(string? key, string? bodyHash) =>
+        key is null ? null : new(key, bodyHash ?? throw new ArgumentException("An idempotency key needs the hash of the body that it stands for.", nameof(bodyHash)));
 
     private async Task<ImmutableArray<TaskSnapshot>> AcceptAsync(ImmutableArray<TaskSubmission> submissions, bool isBatch, IdempotencyKey? key, CancellationToken cancel)
     {

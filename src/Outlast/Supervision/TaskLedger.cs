@@ -46,7 +46,9 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         while (records.Count < count)
         {
             var name = (records[0].Number + records.Count).ToString(CultureInfo.InvariantCulture);
-            records.Add(await ReadAsync(await store.ResolveAsync(name, cancel) is [var next] ? next : throw new TaskNotFoundException(name), cancel));
+            // One commit has one time; a number that follows may be somebody else's.
+            if (await store.ResolveAsync(name, cancel) is not [var next] || await ReadAsync(next, cancel) is var record && record.CreatedAt != records[0].CreatedAt) throw new IdempotencyMismatchException(key.Key, owner.Task);
+            records.Add(record);
         }
         return records.MoveToImmutable();
     }

@@ -68,6 +68,26 @@ public sealed class BatchTests
         Assert.Equal(7, (await host.Client.ListAsync(new())).Tasks.Length);
     }
 
+    [Fact]
+    public async Task A_key_without_the_hash_of_a_body_stands_for_nothing()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        await Assert.ThrowsAsync<ArgumentException>(() => host.Client.SubmitManyAsync(Batch("a") with { IdempotencyKey = "k" }));
+        await Assert.ThrowsAsync<ArgumentException>(() => host.Client.SubmitAsync(Of("a") with { IdempotencyKey = "k" }));
+        Assert.Empty((await host.Client.ListAsync(new())).Tasks);
+    }
+
+    [Fact]
+    public async Task What_was_not_submitted_together_is_no_answer_to_a_key()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        await host.Client.SubmitManyAsync(Batch("a", "b") with { IdempotencyKey = "k", BodyHash = "1" });
+        host.Time.Advance(TimeSpan.FromMilliseconds(1));
+        await host.SubmitAsync();
+        await Assert.ThrowsAsync<IdempotencyMismatchException>(() => host.Client.SubmitManyAsync(Batch("a", "b", "c") with { IdempotencyKey = "k", BodyHash = "1" }));
+        await Assert.ThrowsAsync<IdempotencyMismatchException>(() => host.Client.SubmitManyAsync(Batch("a", "b", "c", "d") with { IdempotencyKey = "k", BodyHash = "1" }));
+    }
+
     private static TaskSubmission Of(string name) => new(SupervisedHost.Spec(name), SupervisedHost.Somebody);
 
     private static TaskBatch Batch(params string[] names) => new([.. names.Select(Of)]);
