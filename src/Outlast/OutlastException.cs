@@ -132,7 +132,11 @@ public sealed class IdempotencyMismatchException(string key, TaskId id) : Outlas
 }
 
 /// <summary>The store cannot be read or written; nothing was accepted.</summary>
-public sealed class StoreUnavailableException(string message, Exception? inner = null) : OutlastException(message, inner);
+public sealed class StoreUnavailableException(string message, Exception? inner = null) : OutlastException(message, inner)
+{
+    /// <summary>Whether it will never be usable again for this host: another one has opened it.</summary>
+    public bool IsForGood { get; init; }
+}
 
 /// <summary>The store cannot be opened: another host has it, or it is of a newer schema.</summary>
 public sealed class StoreRefusedException(string message) : OutlastException(message);

@@ -170,7 +170,7 @@ internal sealed class GroupCommitter
     private Exception ToCallersException(Exception e) => e switch
     {
         SqliteFault fault => fault.ToUnavailable(_path),
-        SupersededException superseded => new StoreUnavailableException(superseded.Message, superseded),
+        SupersededException superseded => new StoreUnavailableException(superseded.Message, superseded) { IsForGood = true },
         _ => e,
     };
 }

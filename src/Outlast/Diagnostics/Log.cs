@@ -64,4 +64,7 @@ internal static partial class Log
 
     [LoggerMessage(17, LogLevel.Information, "Host {Host} takes work again: its going was called off.")]
     public static partial void HostResumes(this ILogger log, HostId host);
+
+    [LoggerMessage(18, LogLevel.Critical, "Host {Host} ends: {Why}.")]
+    public static partial void HostSuperseded(this ILogger log, HostId host, string why);
 }

@@ -14,7 +14,7 @@ namespace Outlast.Hosting;
 internal sealed class OutlastHost(
     ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
-    ILogger<OutlastHost> log, HostOrigin? origin = null)
+    ILogger<OutlastHost> log, HostOrigin? origin = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
 {
     private static readonly TimeSpan FarewellBound = TimeSpan.FromSeconds(5);
@@ -34,6 +34,7 @@ internal sealed class OutlastHost(
     {
         var opening = await store.OpenAsync(cancel);
         identity.Open(opening.Epoch);
+        health.LostForGood += End;
         feed.Changed += dispatcher.Look;
         feed.Changed += stopper.Look;
         feed.Ended += LogEnd;
@@ -84,6 +85,13 @@ internal sealed class OutlastHost(
 
     private Task NoteAsync(TaskEventType what, EventData more) =>
         ledger.NoteHostAsync(more.With("host", identity.Id.Value).With("running", attempts.Count).As(what, time.GetUtcNow()), CancellationToken.None);
+
+    /// <summary>Another host has the store, and with it the tasks: what is left to do here is to go.</summary>
+    private void End(string why)
+    {
+        log.HostSuperseded(identity.Id, why);
+        program?.StopApplication();
+    }
 
     private void LogEnd(TaskRecord record) => log.TaskEnded(record.Number, record.Id, record.State, record.End!.Cause, record.End.Reason);
 

@@ -22,6 +22,9 @@ internal sealed class StoreHealth(ITaskStore store, TimeProvider time, ILogger<S
     /// <summary>Told after each recovery.</summary>
     public event Action? Recovered;
 
+    /// <summary>Told once another host has the store: this one can do nothing any more.</summary>
+    public event Action<string>? LostForGood;
+
     /// <summary>A write failed. Completes when one would succeed again.</summary>
     public Task FailedAsync(StoreUnavailableException failure, CancellationToken letGo)
     {
@@ -32,7 +35,8 @@ internal sealed class StoreHealth(ITaskStore store, TimeProvider time, ILogger<S
             {
                 _recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
                 log.StoreFailed(failure.Message);
-                _ = ProbeUntilRecoveredAsync(letGo);
+                if (failure.IsForGood) _ = Task.Run(() => LostForGood?.Invoke(failure.Message));
+                else _ = ProbeUntilRecoveredAsync(letGo);
             }
             return _recovered.Task.WaitAsync(letGo);
         }
@@ -53,6 +57,9 @@ internal sealed class StoreHealth(ITaskStore store, TimeProvider time, ILogger<S
                 catch (StoreUnavailableException e)
                 {
                     lock (_lock) _failure = e.Message;
+                    if (!e.IsForGood) continue;
+                    LostForGood?.Invoke(e.Message);
+                    return;
                 }
             }
         }

@@ -1,4 +1,5 @@
 using Outlast.IntegrationTests.Faults;
+using Outlast.Sqlite;
 using Xunit;
 
 namespace Outlast.IntegrationTests.EndToEnd;
@@ -37,5 +38,18 @@ public sealed class OneHostTests
         await other.RestartAsync();
         Assert.Equal("running", (string)(await one.Http.TaskAsync(id))["state"]!);
         Assert.Equal(0, (int?)(await one.Http.TaskAsync(id))["adoptions"] ?? 0);
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-51")]
+    public async Task A_host_whose_store_another_one_opened_ends_and_says_so()
+    {
+        using var house = await HostFixture.StartAsync();
+        await new SqliteTaskStore(house.Data, new(), TimeProvider.System).OpenAsync();
+
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, (await house.TryShellAsync("true")).Status);
+
+        await house.Host.ExitedAsync();
+        Assert.Contains("another host (epoch 2) has opened this store", house.Host.Log, StringComparison.Ordinal);
     }
 }
