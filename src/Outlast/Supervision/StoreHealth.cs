@@ -35,7 +35,7 @@ internal sealed class StoreHealth(ITaskStore store, TimeProvider time, ILogger<S
             {
                 _recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
                 log.StoreFailed(failure.Message);
-                if (failure.IsForGood) _ = Task.Run(() => LostForGood?.Invoke(failure.Message));
+                if (failure.IsForGood) _ = Task.Run(() => LostForGood?.Invoke(failure.Message), CancellationToken.None);
                 else _ = ProbeUntilRecoveredAsync(letGo);
             }
             return _recovered.Task.WaitAsync(letGo);
