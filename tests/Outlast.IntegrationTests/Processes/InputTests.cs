@@ -105,6 +105,39 @@ public sealed class InputTests : IAsyncLifetime
     }
 
     [Fact]
+    public void While_it_is_being_prepared_nothing_is_taken_although_its_pipe_can_be_opened()
+    {
+        var attempt = Open("cat");
+        var folder = new AttemptFolder(attempt.Folder);
+        folder.Create();
+        Descriptor.MakeFifo(folder.Stdin);
+        Descriptor.MakeFifo(folder.StdinEnd);
+        // As the host itself holds them for a moment.
+        using var input = Descriptor.Open(folder.Stdin, LibC.ReadWrite);
+        using var end = Descriptor.Open(folder.StdinEnd, LibC.ReadWrite);
+        Assert.Equal(new InputReceipt(0, InputState.NotStarted), Send(attempt, "early", end: true));
+        Assert.True(File.Exists(folder.Stdin));
+    }
+
+    [Fact]
+    public async Task What_is_sent_and_ended_at_the_earliest_moment_arrives_whole()
+    {
+        foreach (var round in Enumerable.Range(0, 40).Chunk(8)) await Task.WhenAll(round.Select(n => Task.Run(() => SendAtOnceAsync($"text {n}"))));
+
+        async Task SendAtOnceAsync(string text)
+        {
+            var attempt = Open("cat");
+            var run = attempt.RunAsync();
+            var began = TimeProvider.System.GetTimestamp();
+            // Without a pause, so that some come while the launch is under way.
+            while (Send(attempt, text, end: true).State != InputState.Taken && TimeProvider.System.GetElapsedTime(began) < Eventually.Patience) await Task.Yield();
+            var outcome = await run.Soon();
+            Assert.Equal((OutcomeKind.Succeeded, 0), (outcome.Kind, outcome.Exit?.Code));
+            Assert.Equal(text, attempt.Output);
+        }
+    }
+
+    [Fact]
     public async Task Without_a_writer_the_command_starts_at_once_and_its_end_frees_the_holder()
     {
         var attempt = Open("echo up; exit 3");

@@ -18,6 +18,8 @@ internal sealed record AttemptFolder(string Path)
     public string Output => At("output.log");
     public string Error => At("error.log");
     public string Stdin => At("stdin");
+    /// <summary>Made by the wrapper as soon as the command's shell has opened an open <c>stdin</c>.</summary>
+    public string StdinOpened => At("stdin.open");
     /// <summary>A named pipe by which the holder of an open <c>stdin</c> is told to let go.</summary>
     public string StdinEnd => At("stdin.eof");
 

@@ -14,6 +14,8 @@ internal sealed class AttemptInput(AttemptFolder folder)
     {
         lock (_gate)
         {
+            // That the pipe can be opened proves no reader: whoever starts the holder has both ends for a moment. What is written then, and ended, would never be read.
+            if (!File.Exists(folder.StdinOpened)) return new(0, InputState.NotStarted);
             using var pipe = Descriptor.TryOpen(folder.Stdin, LibC.WriteOnly | LibC.NonBlocking, out var errno);
             if (pipe is null) return new(0, WhyClosed(errno));
             using var holder = Descriptor.TryOpen(folder.StdinEnd, LibC.WriteOnly | LibC.NonBlocking, out errno);

@@ -30,9 +30,11 @@ internal static class WrapperScript
         var stdin = spec.Stdin.Kind switch
         {
             StdinKind.Fifo => " <\"$_outlast_d/stdin\"",
-            StdinKind.Open => $" <\"$_outlast_d/stdin\" {InputEndDescriptor}>&-",
+            StdinKind.Open => $" {InputEndDescriptor}>&-",
             StdinKind.None or StdinKind.Text => "",
         };
+        // Said when it is so: a sender that came before would send into a pipe that nobody may ever read.
+        var open = spec.Stdin.Kind == StdinKind.Open ? "exec <\"$_outlast_d/stdin\"; true >\"$_outlast_d/stdin.open\"; " : "";
         var stderr = spec.Stderr == StderrMode.Separate ? ErrorDescriptor : OutputDescriptor;
         // The traps are handlers, not '': an ignored signal would stay ignored in the command.
         // An EXIT trap set just before exec runs only if exec failed: the one exact way to tell a refused program from a command's own 126 or 127.
@@ -43,7 +45,7 @@ internal static class WrapperScript
             set -C
             echo "$$ end" >"$_outlast_d/pid" || exit {{NotStarted}}
             _outlast_r={{NotStarted}}
-            [ "$_outlast_s" ] || { (trap 'echo >"$_outlast_d/refused"' EXIT; {{setUp}}exec {{environment.Prefix}}"$@"{{stdin}} >&8 2>&{{stderr}} 7>&- 8>&- 9>&-); _outlast_r=$?; }
+            [ "$_outlast_s" ] || { (trap 'echo >"$_outlast_d/refused"' EXIT; {{open}}{{setUp}}exec {{environment.Prefix}}"$@"{{stdin}} >&8 2>&{{stderr}} 7>&- 8>&- 9>&-); _outlast_r=$?; }
             echo "$_outlast_r$_outlast_s end" 1<>"$_outlast_d/exit"
             exit $_outlast_r
             """;
