@@ -11,6 +11,9 @@ public sealed class FailingStore : ITaskStore
     /// <summary>Whether writes fail from now on.</summary>
     public volatile bool Failing;
 
+    /// <summary>Awaited by writes that begin from now on.</summary>
+    public Task Gate { get; set; } = Task.CompletedTask;
+
     public StoreDescription Description => _store.Description;
 
     public Task<StoreOpening> OpenAsync(CancellationToken cancel = default) => Write(() => _store.OpenAsync(cancel));
@@ -31,5 +34,9 @@ public sealed class FailingStore : ITaskStore
     public Task<ImmutableArray<QuarantinedRow>> ListQuarantinedAsync(CancellationToken cancel = default) => _store.ListQuarantinedAsync(cancel);
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
-    private Task<T> Write<T>(Func<Task<T>> write) => Failing ? Task.FromException<T>(new StoreUnavailableException("disk full: no space left on device")) : write();
+    private async Task<T> Write<T>(Func<Task<T>> write)
+    {
+        await Gate;
+        return Failing ? throw new StoreUnavailableException("disk full: no space left on device") : await write();
+    }
 }

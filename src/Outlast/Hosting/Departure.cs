@@ -31,7 +31,11 @@ internal sealed class Departure(
             await told.Value;
             var askers = await AskersAsync(order.Asker, cancel);
             var stopped = order.Mode is DepartureMode.StopTasks ? await StopAllAsync(order.Actor, askers, cancel) : 0;
-            if (order.Mode is DepartureMode.Drain) await AwaitEndsAsync(askers, order.Limit ?? settings.HostDrainLimit ?? Timeout.InfiniteTimeSpan, cancel);
+            if (order.Mode is DepartureMode.Drain)
+            {
+                await AwaitEndsAsync(askers, order.Limit ?? settings.HostDrainLimit ?? Timeout.InfiniteTimeSpan, cancel);
+                CloseDoors(exceptChildren: false);
+            }
             // Each stop is bounded by its own grace and verification.
             if (order.Mode is DepartureMode.StopTasks) await AwaitEndsAsync(askers, Timeout.InfiniteTimeSpan, cancel);
             return new(Math.Max(dispatcher.Taken, attempts.Count), dispatcher.Queued, stopped, [.. attempts.All.Select(a => a.Record).OrderBy(r => r.Number)]);
@@ -47,11 +51,22 @@ internal sealed class Departure(
     {
         lock (_lock)
         {
-            if (++_under > 1) return _told!;
-            desk.Close();
-            dispatcher.Close();
-            return _told = new(() => NoteAsync(TaskEventType.HostDraining, order));
+            var drains = order.Mode is DepartureMode.Drain;
+            if (_under++ == 0)
+            {
+                CloseDoors(exceptChildren: drains);
+                return _told = new(() => NoteAsync(TaskEventType.HostDraining, order));
+            }
+            if (!drains) CloseDoors(exceptChildren: false);
+            return _told!;
         }
+    }
+
+    /// <summary>The desk first: what it takes all the same, the dispatcher then knows of.</summary>
+    private void CloseDoors(bool exceptChildren)
+    {
+        desk.Close(exceptChildren);
+        dispatcher.Close(exceptChildren);
     }
 
     private bool Reopen()
@@ -91,6 +106,8 @@ internal sealed class Departure(
     private async Task<int> StopAllAsync(Actor actor, HashSet<TaskId> askers, CancellationToken cancel)
     {
         var stop = new StopRequest { Cause = EndCause.Shutdown, Actor = actor, RequestedAt = time.GetUtcNow(), Reason = StopReason };
+        // What came through the door before it was closed is stopped with the others, and would be missed while it is being written.
+        while (desk.IsAccepting) await Task.Delay(Look, time, cancel);
         var open = await store.ListOpenAsync(cancel);
         // Parents first: their stop takes the children along.
         foreach (var task in open.Where(t => !askers.Contains(t.Id)).OrderBy(t => t.Number)) await ledger.StopTreeAsync(task.Id, stop, cancel);

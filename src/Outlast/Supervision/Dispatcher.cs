@@ -23,12 +23,15 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     // What is claimed soon after it was submitted need not be read again; of a long queue the records would fill the memory.
     private const int MostKnown = 256;
     private readonly Lock _lock = new();
-    // Guarded by _lock: who waits, in order; the records of a few of them; who waits for a time; how many places are taken; whether claiming goes on.
+    // Guarded by _lock: who waits, in order; the records of a few of them; who waits for a time; how many places are taken; whether claiming goes on;
+    // and whether, where it does not, that of some does, and of whom.
     private readonly ReadyQueue _ready = new();
     private readonly Dictionary<TaskId, TaskRecord> _known = [];
     private readonly Dictionary<TaskId, Later> _later = [];
     private int _taken;
     private bool _open;
+    private bool _admits;
+    private readonly Queue<TaskId> _admitted = new();
     private ITimer? _timer;
     private CancellationToken _letGo;
 
@@ -54,15 +57,35 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     }
 
     /// <summary>Claims nothing more.</summary>
-    public void Close()
+    /// <param name="exceptAdmitted">But what is admitted all the same.</param>
+    public void Close(bool exceptAdmitted = false)
     {
-        lock (_lock) _open = false;
+        lock (_lock)
+        {
+            (_open, _admits) = (false, exceptAdmitted);
+            _admitted.Clear();
+        }
     }
 
     /// <summary>Claims again.</summary>
     public void Reopen()
     {
-        lock (_lock) _open = true;
+        lock (_lock)
+        {
+            _open = true;
+            _admitted.Clear();
+        }
+        Pump();
+    }
+
+    /// <summary>These are claimed although nothing else is.</summary>
+    public void Admit(IEnumerable<TaskId> tasks)
+    {
+        lock (_lock)
+        {
+            if (_open || !_admits) return;
+            foreach (var id in tasks) _admitted.Enqueue(id);
+        }
         Pump();
     }
 
@@ -167,9 +190,8 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         List<(TaskId Id, TaskRecord? Known)> claim = [];
         lock (_lock)
         {
-            if (!_open) return;
-            MoveDueNeedsLock();
-            while (health.Failure is null && disk.Failure is null && _taken < Max && _ready.TryTake(out var id))
+            if (_open) MoveDueNeedsLock();
+            while (health.Failure is null && disk.Failure is null && _taken < Max && TryTakeNeedsLock(out var id))
             {
                 _taken++;
                 _known.Remove(id, out var known);
@@ -177,6 +199,16 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             }
         }
         foreach (var (id, known) in claim) _ = Task.Run(() => ClaimAsync(id, known));
+    }
+
+    private bool TryTakeNeedsLock(out TaskId id)
+    {
+        if (_open) return _ready.TryTake(out id);
+        while (_admitted.TryDequeue(out id))
+        {
+            if (_ready.Remove(id)) return true;
+        }
+        return false;
     }
 
     private void MoveDueNeedsLock()

@@ -11,13 +11,25 @@ internal sealed class TaskDesk(
 {
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
-    private volatile bool _closed;
+    private volatile Door _door;
+    private int _accepting;
+
+    private enum Door
+    {
+        Open,
+        ForChildren,
+        Closed,
+    }
 
     /// <summary>Takes no new work from now on.</summary>
-    public void Close() => _closed = true;
+    /// <param name="exceptChildren">But children of what runs here: whoever waits for a task waits for them as well.</param>
+    public void Close(bool exceptChildren = false) => _door = exceptChildren ? Door.ForChildren : Door.Closed;
 
     /// <summary>Takes new work again.</summary>
-    public void Reopen() => _closed = false;
+    public void Reopen() => _door = Door.Open;
+
+    /// <summary>Whether something that came through the door, while it was open, is on its way to the store.</summary>
+    public bool IsAccepting => Interlocked.CompareExchange(ref _accepting, 0, 0) > 0;
 
     public async Task<TaskSnapshot> SubmitAsync(TaskSubmission submission, CancellationToken cancel = default) =>
         (await AcceptAsync([submission], isBatch: false, KeyOf(submission.IdempotencyKey, submission.BodyHash), cancel))[0];
@@ -150,7 +162,21 @@ internal sealed class TaskDesk(
 
     private async Task<ImmutableArray<TaskSnapshot>> AcceptAsync(ImmutableArray<TaskSubmission> submissions, bool isBatch, IdempotencyKey? key, CancellationToken cancel)
     {
-        if (_closed) throw new DrainingException();
+        // Counted before the door is looked at: who closes it sees everything that came through.
+        Interlocked.Increment(ref _accepting);
+        try
+        {
+            return await AcceptCountedAsync(submissions, isBatch, key, cancel);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _accepting);
+        }
+    }
+
+    private async Task<ImmutableArray<TaskSnapshot>> AcceptCountedAsync(ImmutableArray<TaskSubmission> submissions, bool isBatch, IdempotencyKey? key, CancellationToken cancel)
+    {
+        if (_door is Door.Closed || _door is Door.ForChildren && !submissions.All(s => RunsHere(s.Parent))) throw new DrainingException();
         if (key is not null && await store.FindKeyAsync(key.Key, cancel) is { } owner) return SnapRepeated(await ledger.ReadSubmittedAsync(key, owner, submissions.Length, cancel));
         Check(submissions, isBatch);
         using var reserved = new Reservations();
@@ -158,8 +184,11 @@ internal sealed class TaskDesk(
         var (records, repeated) = await ledger.SubmitAsync(submissions, key, cancel);
         if (repeated) return SnapRepeated(records);
         reserved.Assign(dispatcher, records);
+        if (_door is Door.ForChildren) dispatcher.Admit(records.Where(r => RunsHere(r.Parent)).Select(r => r.Id));
         return [.. records.Select(Snap)];
     }
+
+    private bool RunsHere(TaskId? parent) => parent is { } id && attempts.Find(id) is not null;
 
     /// <summary>Refuses what this host cannot do, each with its place in the batch.</summary>
     private void Check(ImmutableArray<TaskSubmission> submissions, bool isBatch)

@@ -5,7 +5,7 @@ namespace Outlast.Tests.Supervision;
 
 public sealed class DepartureTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60), Look = TimeSpan.FromMilliseconds(50);
 
     [Fact]
     [Trait("Requirement", "B16")]
@@ -36,8 +36,7 @@ public sealed class DepartureTests
         var drain = host.Departure.PrepareAsync(new(DepartureMode.Drain, SupervisedHost.Somebody));
         one.End(0);
         await host.EndOf(one.Context.Task);
-        host.Time.Advance(TimeSpan.FromSeconds(1));
-        Assert.False(drain.IsCompleted);
+        for (var looks = 0; looks < 3; looks++) await LookedAgainAsync(host, drain);
         two.End(0);
         await host.EndOf(two.Context.Task);
 
@@ -56,8 +55,7 @@ public sealed class DepartureTests
         var drain = host.Departure.PrepareAsync(new(DepartureMode.Drain, SupervisedHost.Somebody));
         await host.DrainingAsync();
 
-        host.Time.Advance(Limit - TimeSpan.FromSeconds(1));
-        Assert.False(drain.IsCompleted);
+        await LookedAgainAsync(host, drain, after: Limit - TimeSpan.FromSeconds(1));
 
         Assert.Equal(wedged, Assert.Single((await host.PassingUntil(drain)).Followed).Id);
         Assert.Equal(TaskState.Running, (await host.ReadAsync(wedged)).State);
@@ -98,6 +96,70 @@ public sealed class DepartureTests
     }
 
     [Fact]
+    [Trait("Requirement", "V-34")]
+    public async Task What_came_through_the_door_before_it_closed_is_stopped_though_it_is_written_later()
+    {
+        var store = new FailingStore();
+        await using var host = await SupervisedHost.StartAsync(store);
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.Gate = gate.Task;
+        var late = host.SubmitAsync();
+        store.Gate = Task.CompletedTask;
+
+        var shutdown = host.Departure.PrepareAsync(new(DepartureMode.StopTasks, SupervisedHost.Somebody));
+        await LookedAgainAsync(host, shutdown);
+        gate.SetResult();
+
+        Assert.Equal(1, (await host.PassingUntil(shutdown)).Stopped);
+        Assert.Equal(TaskState.Stopped, (await host.ReadAsync((await late).Record.Id)).State);
+    }
+
+    [Fact]
+    [Trait("Requirement", "A20")]
+    public async Task What_a_drain_waits_for_may_start_children_and_nobody_else_may()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "2"));
+        var (top, parent) = await host.RunAsync();
+        var (_, other) = await host.RunAsync();
+        var drain = host.Departure.PrepareAsync(new(DepartureMode.Drain, SupervisedHost.Somebody));
+        await host.DrainingAsync();
+
+        await Assert.ThrowsAsync<DrainingException>(() => host.SubmitAsync());
+        await Assert.ThrowsAsync<DrainingException>(() => host.Client.SubmitManyAsync(new([new(SupervisedHost.Spec(), SupervisedHost.Somebody, top), new(SupervisedHost.Spec(), SupervisedHost.Somebody)])));
+        var (_, first) = await host.RunAsync(parent: top);
+        // The one that waits for children has lent its place to the first of them; the second has to wait for another.
+        var second = (await host.SubmitAsync(parent: top)).Record.Id;
+        Assert.NotNull((await host.Client.GetAsync(second)).Queue);
+        other.End(0);
+        var waiting = await host.Runner.AttemptOf(second);
+        var (_, grandchild) = await host.RunAsync(parent: second);
+        await LookedAgainAsync(host, drain);
+        foreach (var attempt in new[] { first, grandchild, waiting, parent }) attempt.End(0);
+
+        var left = await host.PassingUntil(drain);
+        Assert.Equal((0, 0), (left.Running, left.Queued));
+        await Assert.ThrowsAsync<DrainingException>(() => host.SubmitAsync(parent: top));
+    }
+
+    [Fact]
+    public async Task A_shutdown_that_waits_for_nothing_takes_no_children_even_if_it_comes_during_a_drain()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        var (top, _) = await host.RunAsync();
+        var drain = host.Departure.PrepareAsync(new(DepartureMode.Drain, SupervisedHost.Somebody) { Limit = TimeSpan.Zero });
+        await drain.Soon();
+        await Assert.ThrowsAsync<DrainingException>(() => host.SubmitAsync(parent: top));
+
+        await using var hurried = await SupervisedHost.StartAsync();
+        (top, _) = await hurried.RunAsync();
+        var waiting = hurried.Departure.PrepareAsync(new(DepartureMode.Drain, SupervisedHost.Somebody));
+        await hurried.DrainingAsync();
+        await hurried.Departure.PrepareAsync(new(DepartureMode.Leave, SupervisedHost.Somebody));
+        await Assert.ThrowsAsync<DrainingException>(() => hurried.SubmitAsync(parent: top));
+        Assert.False(waiting.IsCompleted);
+    }
+
+    [Fact]
     [Trait("Requirement", "V-38")]
     public async Task One_that_is_called_off_leaves_the_host_open()
     {
@@ -133,5 +195,15 @@ public sealed class DepartureTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => drain);
         await Assert.ThrowsAsync<DrainingException>(() => host.SubmitAsync());
+    }
+
+    /// <summary>Time passes; who waits looks, and waits on.</summary>
+    private static async Task LookedAgainAsync(SupervisedHost host, Task waits, TimeSpan? after = null)
+    {
+        await WaitsAsync();
+        host.Time.Advance(after ?? Look);
+        await WaitsAsync();
+
+        async Task WaitsAsync() => Assert.NotSame(waits, await Task.WhenAny(waits, host.Time.WhenArmedAsync(Look)));
     }
 }
