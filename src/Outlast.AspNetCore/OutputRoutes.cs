@@ -161,6 +161,7 @@ internal sealed class OutputRoutes(Api api)
             {
                 stream.Body.Advance(count);
                 await stream.FlushAsync().ConfigureAwait(false);
+                if (follower.HasCaughtUp) await follower.WaitAsync(over.Token).ConfigureAwait(false);
                 continue;
             }
             // A stream of bytes cannot say that some are gone: it ends before them, and whoever asks again from there is told where it goes on.
@@ -217,6 +218,7 @@ internal sealed class OutputRoutes(Api api)
                 {
                     WriteWhole(follower.Offset, _held + count, everything: false);
                     await stream.FlushAsync().ConfigureAwait(false);
+                    if (follower.HasCaughtUp) await follower.WaitAsync(over).ConfigureAwait(false);
                     continue;
                 }
                 if (follower.Gap is { } gone)

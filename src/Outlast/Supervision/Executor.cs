@@ -11,6 +11,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     /// <summary>How long after a stop's hard bound a runner may still come with its own word.</summary>
     private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(5);
 
+    private readonly SharedEnvironments _environments = new();
     private CancellationToken _letGo;
 
     /// <summary>Until then attempts are followed; after it they are left alone.</summary>
@@ -69,6 +70,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
 
     private LiveAttempt Announce(TaskRecord record, AttemptClock clock, Place place)
     {
+        record = record with { Spec = _environments.Share(record.Spec) };
         var live = new LiveAttempt(record, ContextOf(record), runners.For(record.Spec.Kind), clock, place);
         attempts.Add(live);
         return live;

@@ -53,7 +53,8 @@ internal sealed class LiveAttempt
         lock (_lock)
         {
             if (record.Version <= _record.Version) return;
-            (before, _record) = (_record, record);
+            // A spec never changes; what came with the commit is another copy of it.
+            (before, _record) = (_record, record with { Spec = _record.Spec });
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();
         if (record.OpenChildren == 0 && before.OpenChildren > 0) Clock.Touch();

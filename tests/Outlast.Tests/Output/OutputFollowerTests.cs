@@ -80,6 +80,38 @@ public sealed class OutputFollowerTests : IDisposable
     }
 
     [Fact]
+    public async Task Much_output_is_looked_for_again_after_4_ms_and_a_lone_line_of_it_after_10()
+    {
+        var follower = new OutputFollower(_log, 0, _ended.Task, _time);
+        foreach (var (size, pause) in ((int, int)[])[(OutputFollower.Flow, 4), (100, 10), (3 * OutputFollower.Flow, 4), (OutputFollower.Flow - 1, 10)])
+        {
+            File.AppendAllText(_log.Path, new string('x', size));
+            var buffer = new byte[OutputFollower.Flow / 2 + 1];
+            do Assert.True(follower.Read(buffer, out _) > 0);
+            while (!follower.HasCaughtUp);
+            Assert.Equal(_log.Size(), follower.Offset);
+            var wait = follower.WaitAsync(CancellationToken.None);
+            await _time.WhenArmedAsync(TimeSpan.FromMilliseconds(pause));
+            _time.Advance(TimeSpan.FromMilliseconds(pause));
+            await wait.Soon();
+        }
+    }
+
+    [Fact]
+    public void It_has_not_caught_up_before_a_gap_that_it_still_has_to_tell_of()
+    {
+        File.WriteAllText(_log.Path, "0123456789");
+        File.WriteAllText(DroppedRange.FileOf(_log.Path), "4 8 end" + new string(' ', 40) + "\n");
+        var follower = new OutputFollower(_log, 0, _ended.Task, _time);
+        Assert.Equal(("0123", false), Read(follower));
+        Assert.False(follower.HasCaughtUp);
+        Assert.Equal(("", false), Read(follower));
+        Assert.Equal((new DroppedRange(4, 8), false), (follower.Gap!.Value, follower.HasCaughtUp));
+        Assert.Equal(("89", false), Read(follower));
+        Assert.True(follower.HasCaughtUp);
+    }
+
+    [Fact]
     public async Task The_end_ends_the_wait_and_so_does_a_failure_to_learn_of_it()
     {
         var follower = new OutputFollower(_log, 0, _ended.Task, _time);
