@@ -56,7 +56,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             Launched = process =>
             {
                 context!.Process = process;
-                var known = ledger.ApplyPersistentlyAsync(record.Id, _ => Transition.Launched(record.Claim!, process, time.GetUtcNow()), _letGo);
+                var known = WithoutAnswerAsync(ledger.ApplyPersistentlyAsync(record.Id, _ => Transition.Launched(record.Claim!, process, time.GetUtcNow()), _letGo));
                 if (attempts.Find(record.Id) is { } live) live.Launched = known;
                 return known;
             },
@@ -65,6 +65,9 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         };
         return context;
     }
+
+    /// <summary>The same task, but what is held of it when it is done is not the record that it brought.</summary>
+    private static async Task WithoutAnswerAsync(Task change) => await change;
 
     private TimeSpan ElapsedBefore(TaskRecord record) => time.GetUtcNow() - record.StartedAt!.Value - record.Paused;
 
