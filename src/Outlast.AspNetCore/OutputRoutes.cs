@@ -218,7 +218,6 @@ internal sealed class OutputRoutes(Api api)
                 {
                     WriteWhole(follower.Offset, _held + count, everything: false);
                     await stream.FlushAsync().ConfigureAwait(false);
-                    if (follower.HasCaughtUp) await follower.WaitAsync(over).ConfigureAwait(false);
                     continue;
                 }
                 if (follower.Gap is { } gone)
