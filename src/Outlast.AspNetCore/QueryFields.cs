@@ -16,7 +16,10 @@ internal sealed class QueryFields(IQueryCollection query)
         _taken.Add(name);
         if (!query.TryGetValue(name, out var values)) return null;
         if (values.Count > 1) Fail(name, "is given twice");
-        return string.IsNullOrEmpty(values[0]) ? null : values[0];
+        if (!string.IsNullOrWhiteSpace(values[0])) return values[0];
+        // A filter without a value would fit everything.
+        Fail(name, "is empty; leave it out or give it a value");
+        return null;
     }
 
     public bool Flag(string name)
@@ -62,7 +65,10 @@ internal sealed class QueryFields(IQueryCollection query)
 
     public IEnumerable<T> Words<T>(string name) where T : struct, Enum
     {
-        foreach (var word in (Text(name) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        if (Text(name) is not { } text) yield break;
+        var words = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (words.Length == 0) Fail(name, $"'{JsonFields.Shorten(text)}' names nothing");
+        foreach (var word in words)
         {
             if (Names.TryParse<T>(word, out var value)) yield return value;
             else Fail(name, $"'{JsonFields.Shorten(word)}' is not one of {string.Join(", ", Names.All<T>())}");

@@ -9,11 +9,11 @@ internal sealed class TaskFilters
     public static readonly string[] OpenStates = [TaskStateNames.Queued, TaskStateNames.Running, TaskStateNames.Waiting, TaskStateNames.Stopping];
     private const int PageLimit = 1000;
 
-    private readonly Option<string[]> _states = new("--state") { Description = "Only in this state; several times, or with commas", HelpName = "STATE" };
-    private readonly Option<string?> _kind = new("--kind") { Description = "Only of this kind: process", HelpName = "KIND" };
-    private readonly Option<string?> _session = new("--session") { Description = "Only of this session", HelpName = "S" };
-    private readonly Option<string?> _label = new("--label") { Description = "Only with this label", HelpName = "KEY[=VALUE]" };
-    private readonly Option<string?> _text = new("--query") { Description = "Only with this text in the name or the command, case ignored", HelpName = "TEXT" };
+    private readonly Option<string[]> _states = Filter<string[]>("--state", "STATE", "Only in this state; several times, or with commas", ',');
+    private readonly Option<string?> _kind = Filter<string?>("--kind", "KIND", "Only of this kind: process");
+    private readonly Option<string?> _session = Filter<string?>("--session", "S", "Only of this session");
+    private readonly Option<string?> _label = Filter<string?>("--label", "KEY[=VALUE]", "Only with this label");
+    private readonly Option<string?> _text = Filter<string?>("--query", "TEXT", "Only with this text in the name or the command, case ignored");
 
     public IEnumerable<Option> All => [_states, _kind, _session, _label, _text];
 
@@ -32,6 +32,17 @@ internal sealed class TaskFilters
             Text = parsed.GetValue(_text),
             Limit = int.MaxValue,
         };
+    }
+
+    /// <summary>A filter that was given and says nothing would fit everything: an unset variable of a script must not stop or remove all there is.</summary>
+    private static Option<T> Filter<T>(string name, string helpName, string description, params char[] between)
+    {
+        var option = new Option<T>(name) { Description = description, HelpName = helpName };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(t => t.Value.All(c => char.IsWhiteSpace(c) || between.Contains(c))) is { } blank) result.AddError($"{name} '{blank.Value}' is empty; leave it out to mean all");
+        });
+        return option;
     }
 
     /// <summary>As many as the query allows, over as many pages as that takes, and whether there are more.</summary>

@@ -249,6 +249,17 @@ public sealed class TaskRouteTests
     [InlineData("limit=0", "limit")]
     [InlineData("limit=1001", "limit")]
     [InlineData("agent=reviewer", "agent")]
+    [InlineData("state=", "state")]
+    [InlineData("state=,", "state")]
+    [InlineData("kind=", "kind")]
+    [InlineData("session=", "session")]
+    [InlineData("session=%20", "session")]
+    [InlineData("parent=", "parent")]
+    [InlineData("root=", "root")]
+    [InlineData("label=", "label")]
+    [InlineData("q=", "q")]
+    [InlineData("endedBefore=", "endedBefore")]
+    [InlineData("cursor=", "cursor")]
     public async Task A_bad_filter_is_a_400_that_names_it(string query, string field)
     {
         await using var host = await ApiHost.StartAsync();

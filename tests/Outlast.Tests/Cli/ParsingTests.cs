@@ -71,6 +71,25 @@ public sealed class ParsingTests
     [InlineData("nosuchverb")]
     public void What_does_nothing_yet_does_not_parse(string line) => Assert.NotEmpty(Parse(line).Errors);
 
+    [Theory]
+    [InlineData("--state")]
+    [InlineData("--kind")]
+    [InlineData("--session")]
+    [InlineData("--label")]
+    [InlineData("--query")]
+    public void A_filter_without_a_value_does_not_mean_everything(string option)
+    {
+        foreach (var verb in (string[][])[["ps"], ["stop", "--yes"], ["prune", "--ended-before", "0", "--yes"]])
+        {
+            foreach (var blank in (string[])["", " ", .. option == "--state" ? (string[])[",", " , "] : []])
+            {
+                Assert.Contains(option, Assert.Single(Parse([.. verb, option, blank]).Errors).Message, StringComparison.Ordinal);
+                Assert.NotEmpty(Parse([.. verb, $"{option}={blank}"]).Errors);
+            }
+            Assert.Empty(Parse([.. verb, option, "x"]).Errors);
+        }
+    }
+
     [Fact]
     public void What_the_command_gets_is_nobody_elses_business()
     {
@@ -127,10 +146,12 @@ public sealed class ParsingTests
     public void A_host_of_other_sources_is_named() =>
         Assert.Contains("another build", ProgramVersion.Warning(ProgramVersion.Text.Split('+')[0] + "+other", "outlast shutdown"), StringComparison.Ordinal);
 
-    private static System.CommandLine.ParseResult Parse(string line)
+    private static System.CommandLine.ParseResult Parse(string line) => Parse(line.Split(' '));
+
+    private static System.CommandLine.ParseResult Parse(string[] arguments)
     {
         var caller = new Caller(new Hashtable { ["OUTLAST_DATA"] = "/nowhere" }, "/");
         var terminal = new Terminal(caller);
-        return CommandLine.Parse(new(caller, terminal, new HostDoor(caller, terminal, TimeProvider.System), TimeProvider.System), line.Split(' '));
+        return CommandLine.Parse(new(caller, terminal, new HostDoor(caller, terminal, TimeProvider.System), TimeProvider.System), arguments);
     }
 }
