@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
@@ -32,7 +33,7 @@ internal static class SendVerb
         using var client = context.Door.Open();
         var task = await TaskNames.FindAsync(client, context, name, cancel);
         var sent = text == "-" ? await PipeAsync(context, client, task, eof, cancel)
-            : await client.SendAsync(task, Encoding.UTF8.GetBytes(text is null ? "" : noNewline ? text : text + "\n"), eof, cancel);
+            : await InsistAsync(context, client, task, Encoding.UTF8.GetBytes(text is null ? "" : noNewline ? text : text + "\n"), eof, cancel);
         if (json) Json.Write(context.Terminal, sent, OutlastJson.Wire.InputView);
         return ExitCodes.Ok;
     }
@@ -45,21 +46,25 @@ internal static class SendVerb
         int count;
         while ((count = LibC.Read(0, buffer)) > 0)
         {
-            await InsistAsync(context, client, task, buffer.AsMemory(0, count), cancel);
+            await InsistAsync(context, client, task, buffer.AsMemory(0, count), eof: false, cancel);
             sent += count;
         }
+        // What could not be read is not the end: the task must not take a part for the whole.
+        if (count < 0) throw new CommandException($"what is piped in here could not be read: {Marshal.GetPInvokeErrorMessage(-count)}. {Words.Count(sent, "byte")} {(sent == 1 ? "was" : "were")} sent, and no end", ExitCodes.Fault);
         if (eof) await client.SendAsync(task, ReadOnlyMemory<byte>.Empty, eof: true, cancel);
         return new(sent, eof ? true : null);
     }
 
-    private static async Task InsistAsync(CommandContext context, OutlastHttpClient client, string task, ReadOnlyMemory<byte> bytes, CancellationToken cancel)
+    /// <summary>Sends all of it, and the end behind it: what the pipe has no room for follows as the task reads.</summary>
+    private static async Task<InputView> InsistAsync(CommandContext context, OutlastHttpClient client, string task, ReadOnlyMemory<byte> bytes, bool eof, CancellationToken cancel)
     {
+        var length = bytes.Length;
         for (var pause = FirstPause; ;)
         {
             try
             {
-                await client.SendAsync(task, bytes, cancel: cancel);
-                return;
+                await client.SendAsync(task, bytes, eof, cancel);
+                return new(length, eof ? true : null);
             }
             catch (OutlastProblemException e) when (e.Type == ProblemTypes.InputFull)
             {

@@ -51,12 +51,13 @@ internal sealed class StdinForwarder(CommandContext context, OutlastHttpClient c
         }
     }
 
-    private static void Copy(int pipe)
+    private void Copy(int pipe)
     {
         var buffer = new byte[64 * 1024];
         int count;
         while ((count = LibC.Read(0, buffer)) > 0)
             if (LibC.WriteAll(pipe, buffer.AsSpan(0, count)) != 0) break;
+        if (count < 0) context.Terminal.Say($"what is piped in here could not be read on: {Marshal.GetPInvokeErrorMessage(-count)}; the task takes that for its end");
         LibC.Close(pipe);
     }
 }

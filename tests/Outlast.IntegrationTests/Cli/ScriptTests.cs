@@ -32,6 +32,11 @@ public sealed class ScriptTests
         var environment = await folder.ShellAsync($"env -i PATH=/usr/bin:/bin A=1 B-x=2 OUTLAST_DATA={folder.Data.Path} {script} run -- env | grep -v '^OUTLAST_' | sort; ulimit -Sn 512; {script} run -- sh -c 'ulimit -Sn'");
         Assert.Equal("A=1\nB-x=2\nPATH=/usr/bin:/bin\n512\n", environment.Output);
 
+        // The number of a closed input must not go to a file that the program opens for itself.
+        var closed = await folder.ShellAsync($"id=$({script} run -d --stdin open -- cat); {script} send $id - --eof <&-");
+        Assert.Equal((1, ""), (closed.Code, closed.Output));
+        Assert.Contains("could not be read: Bad file descriptor", closed.Error, StringComparison.Ordinal);
+
         await File.AppendAllTextAsync(Path.Combine(clone, "src", "Outlast.Cli", "Program.cs"), "// another build\n");
         var changed = await folder.ShellAsync($"{script} version --json");
         Assert.Contains("outlast: building", changed.Error, StringComparison.Ordinal);
