@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Outlast.Cli.Rendering;
 using Outlast.Cli.Verbs;
@@ -8,12 +10,28 @@ namespace Outlast.Cli;
 /// <summary>From arguments to an exit code.</summary>
 internal static class CommandLine
 {
-    private static readonly (string Name, Func<CommandContext, Command> Create)[] Verbs =
+    private static readonly (string Name, string InShort, Func<CommandContext, Command> Create)[] Verbs =
     [
-        ("ps", PsVerb.Create), (TopVerb.Name, TopVerb.Create), ("show", ShowVerb.Create), ("tree", TreeVerb.Create), ("logs", LogsVerb.Create), ("wait", WaitVerb.Create), ("stop", StopVerb.Create),
-        ("extend", ExtendVerb.Create), ("send", SendVerb.Create), ("retry", RetryVerb.Create), ("prune", PruneVerb.Create), ("events", EventsVerb.Create),
-        ("serve", ServeVerb.Create), ("restart", RestartVerb.Create), ("shutdown", ShutdownVerb.Create), ("doctor", DoctorVerb.Create),
-        (ConfigVerb.Name, ConfigVerb.Create), (CompletionVerb.Name, CompletionVerb.Create), (DemoVerb.Name, DemoVerb.Create), ("version", VersionVerb.Create),
+        ("ps", "List tasks: those that have not ended, or with -a all", PsVerb.Create),
+        (TopVerb.Name, "A live view: what runs, what it uses; stop, extend, follow", TopVerb.Create),
+        ("show", "Everything about one task: how it is, why it ended, by whom", ShowVerb.Create),
+        ("tree", "A task and everything below it", TreeVerb.Create),
+        ("logs", "What a task printed; with -f as it comes", LogsVerb.Create),
+        ("wait", "Wait for the end of tasks; of one, end with its exit code", WaitVerb.Create),
+        ("stop", "Stop tasks with all they started: by name, by filter, or all", StopVerb.Create),
+        ("extend", "Move the limits of a task that has not ended", ExtendVerb.Create),
+        ("send", "Write to the standard input of a task, or end it", SendVerb.Create),
+        ("retry", "Run an ended task again, as a new one", RetryVerb.Create),
+        ("prune", "Remove ended tasks and their output: by name, or by age", PruneVerb.Create),
+        ("events", "What happened, in order: to one task, or to all", EventsVerb.Create),
+        ("serve", "Be the host, here in the foreground, or install it as a service", ServeVerb.Create),
+        ("restart", "Replace the host by this program; tasks go on", RestartVerb.Create),
+        ("shutdown", "Ask the host to go; processes go on without it", ShutdownVerb.Create),
+        ("doctor", "Look at everything that can be wrong", DoctorVerb.Create),
+        (ConfigVerb.Name, "The settings of the host, and where each was set", ConfigVerb.Create),
+        (CompletionVerb.Name, "A script that makes a shell complete verbs, options and tasks", CompletionVerb.Create),
+        (DemoVerb.Name, "The whole story in under a minute, in a folder of its own", DemoVerb.Create),
+        ("version", "The version of this program, and of the host that runs", VersionVerb.Create),
     ];
 
     public static async Task<int> RunAsync(CommandContext context, string[] args)
@@ -51,6 +69,9 @@ internal static class CommandLine
         }
     }
 
+    /// <summary>Every verb with one line, for the help without a verb.</summary>
+    internal static IEnumerable<(string Name, string InShort)> InShort => Verbs.Select(v => (v.Name, v.InShort)).Prepend((RunVerb.Name, "Run a command: run -- COMMAND...; with -d it goes on by itself"));
+
     /// <summary>Parses; what stands after the first <c>--</c> of <c>run</c> is nobody's business but the command's.</summary>
     public static ParseResult Parse(CommandContext context, string[] args)
     {
@@ -68,11 +89,27 @@ internal static class CommandLine
         var root = new RootCommand("Background work that outlasts its host: run a command, and it goes on whatever happens to this program, this terminal, or the host.");
         root.Directives.Clear();
         foreach (var option in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(option);
+        foreach (var option in root.Options.OfType<HelpOption>()) option.Action = new HelpInShort(context, (HelpAction)option.Action!);
         var named = Array.Find(Verbs, v => v.Name == verb).Create;
         if (named is not null) root.Subcommands.Add(named(context));
         else root.Subcommands.Add(RunVerb.Create(context, argv));
         if (named is null && verb != RunVerb.Name) Array.ForEach(Verbs, v => root.Subcommands.Add(v.Create(context)));
         return root;
+    }
+
+    /// <summary>Without a verb one line for each; what a verb takes it tells itself.</summary>
+    private sealed class HelpInShort(CommandContext context, HelpAction ofVerb) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            if (parseResult.CommandResult.Command is not RootCommand root) return ofVerb.Invoke(parseResult);
+            var output = parseResult.InvocationConfiguration.Output;
+            foreach (var line in TextWidth.Wrap(root.Description!, 80)) output.WriteLine(line);
+            output.WriteLine($"\n  {context.Command("VERB [options]")}\n");
+            foreach (var (name, inShort) in InShort) output.WriteLine($"  {name,-12}{inShort}");
+            output.WriteLine($"\nMore about each: {context.Command("VERB --help")}");
+            return ExitCodes.Ok;
+        }
     }
 
     private static string Help(ParseResult parsed)

@@ -90,6 +90,27 @@ public sealed class ParsingTests
         }
     }
 
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("-h")]
+    public void The_help_without_a_verb_has_one_line_for_each_that_fits_a_terminal(string option)
+    {
+        using var output = new StringWriter();
+        Assert.Equal(0, Parse(option).Invoke(new() { Output = output }));
+
+        var lines = output.ToString().Split('\n');
+        Assert.All(lines, line => Assert.InRange(line.Length, 0, 80));
+        foreach (var verb in Parse(option).RootCommandResult.Command.Subcommands.Select(v => v.Name)) Assert.Single(lines, l => l.StartsWith($"  {verb} ", StringComparison.Ordinal) && l.Length > 20);
+    }
+
+    [Fact]
+    public void The_help_of_a_verb_says_what_it_takes()
+    {
+        using var output = new StringWriter();
+        Parse("stop --help").Invoke(new() { Output = output });
+        Assert.Contains("[<ID>...]", output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_the_command_gets_is_nobody_elses_business()
     {
