@@ -9,7 +9,7 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
 {
     private const int TailBytes = 64 * 1024;
     private readonly Channel<Action> _happened = Channel.CreateUnbounded<Action>(new() { SingleReader = true });
-    private readonly TopView _view = new(context.Terminal.Ink);
+    private readonly TopView _view = new(context.Terminal.Ink, context.Time);
     private readonly FullScreen _screen = new(context.Terminal);
     private readonly CancellationTokenSource _over = new();
     private PosixSignalRegistration? _stop;
@@ -27,11 +27,16 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
             _screen.Enter();
             var looking = WatchAsync();
             var keys = Task.Factory.StartNew(ReadKeys, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            Task<bool>? happening = null;
             while (_exitCode is null)
             {
                 var (height, width) = FullScreen.Size;
                 _screen.Show(_view.Frame(height, width), width);
-                (await _happened.Reader.ReadAsync(CancellationToken.None))();
+                happening ??= _happened.Reader.WaitToReadAsync(CancellationToken.None).AsTask();
+                // A message goes by itself, also where nothing else happens for long.
+                if (_view.MessageRests is { } rest) await Task.WhenAny(happening, Task.Delay(rest, context.Time, CancellationToken.None));
+                else await happening;
+                if (happening.IsCompleted) happening = null;
                 // What has come in the meantime makes one frame.
                 while (_exitCode is null && _happened.Reader.TryRead(out var next)) next();
             }
@@ -93,10 +98,10 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
             case TopWish.Leave: StopFollowing(); break;
             case TopWish.Follow(var task): Follow(task); break;
             case TopWish.Stop(var task, var now):
-                _ = AskAsync(task, async client => $"task {task.Number}: {(await client.StopAsync(task.Id, new("asked in the live view", now ? true : null), _over.Token)).State}");
+                _ = AskAsync("stop", task, async client => $"task {task.Number}: {(await client.StopAsync(task.Id, new("asked in the live view", now ? true : null), _over.Token)).State}");
                 break;
             case TopWish.Extend(var task, var by):
-                _ = AskAsync(task, async client =>
+                _ = AskAsync("extend", task, async client =>
                 {
                     var limits = (await client.ExtendAsync(task.Id, new(task.Limits?.TimeoutMs is null ? null : by, task.Limits?.IdleTimeoutMs is null ? null : by), _over.Token)).Limits;
                     return $"task {task.Number}: timeout {Limit(limits?.TimeoutMs)}, idle timeout {Limit(limits?.IdleTimeoutMs)}";
@@ -108,7 +113,7 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
     private static string Limit(long? milliseconds) => milliseconds is { } limit ? Rendering.Words.Length(limit) : "none";
 
     /// <summary>Asks the host for something, and tells what came of it.</summary>
-    private async Task AskAsync(TaskView task, Func<OutlastHttpClient, Task<string>> ask)
+    private async Task AskAsync(string verb, TaskView task, Func<OutlastHttpClient, Task<string>> ask)
     {
         string text;
         try
@@ -121,7 +126,7 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
         }
         catch (Exception e)
         {
-            text = $"task {task.Number}: {Problems.Describe(e, context, "extend").Text.Replace('\n', ' ')}";
+            text = $"task {task.Number}: {Problems.Describe(e, context, verb).Text.Replace('\n', ' ')}";
         }
         Happen(() => _view.Tell(text));
         watch.Hurry();

@@ -16,7 +16,7 @@ internal abstract record TopWish
 }
 
 /// <summary>What a person sees and does: samples and keys in, frames and wishes out. Touches nothing.</summary>
-internal sealed class TopView(bool ink)
+internal sealed class TopView(bool ink, TimeProvider time)
 {
     private static readonly TimeSpan MessageStays = TimeSpan.FromSeconds(6);
     private static readonly string[] HelpText =
@@ -41,7 +41,7 @@ internal sealed class TopView(bool ink)
     private int _first;
     private Prompt? _prompt;
     private bool _help;
-    private (string Text, DateTimeOffset At)? _message;
+    private (string Text, long At)? _message;
 
     /// <summary>The output that is followed, instead of the list.</summary>
     public FollowedOutput? Followed { get; set; }
@@ -50,14 +50,20 @@ internal sealed class TopView(bool ink)
 
     public void Take(TopSample sample)
     {
-        var index = IndexOfSelected();
+        var (before, index, was) = (_rows, IndexOfSelected(), Selected);
         _sample = sample;
         Sort();
+        // The ended are far below: whoever works among the open ones stays there.
+        if (was is { HasEnded: false } && Selected is { HasEnded: true })
+            _selected = before.Skip(index + 1).Concat(before.Take(index).Reverse()).Select(near => _rows.FirstOrDefault(t => t.Id == near.Id)).FirstOrDefault(t => t is { HasEnded: false })?.Id ?? _selected;
         // The one that was selected may be gone: then the one that took its place is.
         if (Selected is null && _rows.Count > 0) _selected = _rows[Math.Clamp(index, 0, _rows.Count - 1)].Id;
     }
 
-    public void Tell(string text) => _message = (text, _sample.At);
+    public void Tell(string text) => _message = (text, time.GetTimestamp());
+
+    /// <summary>How long the message stays; none where there is none.</summary>
+    public TimeSpan? MessageRests => _message is { } message && MessageStays - time.GetElapsedTime(message.At) is { Ticks: > 0 } rest ? rest : null;
 
     public TopWish? Press(Key key)
     {
@@ -224,7 +230,7 @@ internal sealed class TopView(bool ink)
     private string Foot(int width)
     {
         var text = _prompt is { } prompt ? Question(prompt)
-            : _message is { } message && _sample.At - message.At < MessageStays ? message.Text
+            : MessageRests is not null ? _message!.Value.Text
             : _help ? "any key: back"
             : Followed is { } output ? $"{output.Title}   q: back  up/down: scroll"
             : "s stop  S stop now  e extend  f follow  o order  ? help  q quit";

@@ -2,6 +2,7 @@ using System.Text;
 using Outlast.Cli.Rendering;
 using Outlast.Cli.Watching;
 using Outlast.Client;
+using Outlast.TestKit;
 
 namespace Outlast.Tests.Cli;
 
@@ -73,6 +74,40 @@ public sealed class TopTests
         view.Take(Sample([]));
         Assert.Null(view.Selected);
         Assert.Contains(view.Frame(10, 60), l => l.Contains("no task is open", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void When_the_selected_task_ends_its_open_neighbour_is_selected_and_one_that_had_ended_stays()
+    {
+        var view = Shown(false, [Busy(1, "a"), Busy(2, "b"), Busy(3, "c")]);
+        Press(view, "j");
+        view.Take(Sample([Busy(1, "a"), Ended(2), Busy(3, "c")]));
+        Assert.Equal(1, view.Selected!.Number);
+        view.Take(Sample([Ended(1), Ended(2), Busy(3, "c")]));
+        Assert.Equal(3, view.Selected!.Number);
+        Press(view, "j");
+        Assert.Equal(2, view.Selected!.Number);
+        view.Take(Sample([Ended(1), Ended(2), Busy(3, "c")]));
+        Assert.Equal(2, view.Selected!.Number);
+        Press(view, "k");
+        view.Take(Sample([Ended(1), Ended(2), Ended(3)]));
+        Assert.Equal(3, view.Selected!.Number);
+
+        static TaskView Ended(int number) => Tasks.Ended("completed", "exit", 0) with { Id = $"id{number}", Number = number };
+    }
+
+    [Fact]
+    public void A_message_goes_by_the_clock_and_not_by_the_samples()
+    {
+        var time = new ManualTime();
+        var view = Shown(false, [Busy(1, "a")], time);
+        Assert.Null(view.MessageRests);
+        view.Tell("said");
+        time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal((TimeSpan.FromSeconds(1), "said"), (view.MessageRests, view.Frame(10, 80)[^1]));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Null(view.MessageRests);
+        Assert.DoesNotContain("said", view.Frame(10, 80)[^1], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -222,9 +257,9 @@ public sealed class TopTests
         Running = tasks.Count,
     }, null, tasks, false, 1L << 40);
 
-    private static TopView Shown(bool ink, IReadOnlyList<TaskView> tasks)
+    private static TopView Shown(bool ink, IReadOnlyList<TaskView> tasks, TimeProvider? time = null)
     {
-        var view = new TopView(ink);
+        var view = new TopView(ink, time ?? TimeProvider.System);
         view.Take(Sample(tasks));
         return view;
     }
