@@ -22,14 +22,18 @@ public sealed class TaskNotFoundException(string name) : OutlastException($"No t
 
 /// <summary>The task was known, and its record has been removed.</summary>
 public sealed class TaskRemovedException(Tombstone tombstone)
-    : OutlastException($"Task {tombstone.Number} ({tombstone.Id}) ended as {tombstone.State} and was removed: {tombstone.Reason}.")
+    : OutlastException($"Task {tombstone.Number} ({tombstone.Id}) ended as {Names.Of(tombstone.State)} and was removed at {tombstone.RemovedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}{Why(tombstone.Reason)}.")
 {
     /// <summary>What is left of it.</summary>
     public Tombstone Tombstone { get; } = tombstone;
+
+    private const string Removed = "removed ";
+
+    private static string Why(string reason) => reason.StartsWith(Removed, StringComparison.Ordinal) ? reason[(Removed.Length - 1)..] : $": {reason}";
 }
 
 /// <summary>What was asked for needs a task that has not ended.</summary>
-public sealed class TaskEndedException(TaskRecord record) : OutlastException($"Task {record.Number} has ended: {record.State}.")
+public sealed class TaskEndedException(TaskRecord record) : OutlastException($"Task {record.Number} has ended: {Names.Of(record.State)}.")
 {
     /// <summary>The ended task.</summary>
     public TaskRecord Record { get; } = record;
@@ -105,7 +109,7 @@ public sealed class InputClosedException(TaskRecord record, int taken, InputClos
 }
 
 /// <summary>The parent is over, or asked to stop: it can start no child.</summary>
-public sealed class ParentEndedException(TaskRecord parent) : OutlastException($"Task {parent.Number} can start no child any more: it is {(parent.IsFinishing ? "finishing" : parent.State)}.")
+public sealed class ParentEndedException(TaskRecord parent) : OutlastException($"Task {parent.Number} can start no child any more: it is {(parent.IsFinishing ? "finishing" : Names.Of(parent.State))}.")
 {
     /// <summary>The parent.</summary>
     public TaskRecord Parent { get; } = parent;

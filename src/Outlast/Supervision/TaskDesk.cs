@@ -135,8 +135,11 @@ internal sealed class TaskDesk(
     public async Task<Tombstone> RemoveAsync(TaskId id, RemoveCommand command, CancellationToken cancel = default)
     {
         var record = await ReadEndedAsync(id, cancel);
-        if (!command.Force && SnapWithLeftovers(record).Survivors is { IsEmpty: false } alive) throw new LeftoversAliveException(record, alive);
-        if (await pruner.RemoveAsync(id, $"removed by {Describe(command.Actor)}", cancel) is { } tombstone) return tombstone;
+        var alive = SnapWithLeftovers(record).Survivors;
+        if (!alive.IsEmpty && !command.Force) throw new LeftoversAliveException(record, alive);
+        // The last that is ever known of them.
+        var left = alive.IsEmpty ? "" : $", although processes that it left behind are alive: {string.Join(", ", alive.Select(p => $"{p.Pid} {p.Command}"))}";
+        if (await pruner.RemoveAsync(id, $"removed by {Describe(command.Actor)}{left}", cancel) is { } tombstone) return tombstone;
         // Somebody else was faster: the tombstone answers.
         await ledger.ReadAsync(id, cancel);
         throw new TaskNotFoundException(id.ToString());

@@ -93,7 +93,9 @@ public sealed class DeskTests
         await host.EndOf(id);
         var tombstone = await host.Client.RemoveAsync(id, new(SupervisedHost.Somebody));
         Assert.Equal((id, "removed by uid 1000 via test"), (tombstone.Id, tombstone.Reason));
-        Assert.Equal(tombstone, (await Assert.ThrowsAsync<TaskRemovedException>(() => host.ReadAsync(id))).Tombstone);
+        var refused = await Assert.ThrowsAsync<TaskRemovedException>(() => host.ReadAsync(id));
+        Assert.Equal(tombstone, refused.Tombstone);
+        Assert.EndsWith($"ended as completed and was removed at {tombstone.RemovedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'} by uid 1000 via test.", refused.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<TaskRemovedException>(() => host.Client.RemoveAsync(id, new(SupervisedHost.Somebody)));
         Assert.Empty((await host.Client.ListAsync(new TaskQuery())).Tasks);
         Assert.Equal(TaskEventType.Removed, (await host.EventsOf(id))[^1].Type);
@@ -111,7 +113,8 @@ public sealed class DeskTests
         Assert.Equal(4711, Assert.Single((await host.Client.GetAsync(id)).Survivors).Pid);
         Assert.Contains("4711 sleep 600", (await Assert.ThrowsAsync<LeftoversAliveException>(() => host.Client.RemoveAsync(id, new(SupervisedHost.Somebody)))).Message, StringComparison.Ordinal);
         Assert.Equal(TaskState.Completed, (await host.ReadAsync(id)).State);
-        Assert.Equal(id, (await host.Client.RemoveAsync(id, new(SupervisedHost.Somebody, Force: true))).Id);
+        var removed = await host.Client.RemoveAsync(id, new(SupervisedHost.Somebody, Force: true));
+        Assert.Equal((id, "removed by uid 1000 via test, although processes that it left behind are alive: 4711 sleep 600"), (removed.Id, removed.Reason));
     }
 
     [Fact]
