@@ -10,11 +10,15 @@ internal sealed record ExplainedSetting(string Key, string Value, string From, s
     /// <summary>What the next host would have, where that differs from what the running one has.</summary>
     public ComingValue? Coming { get; init; }
 
+    /// <summary>What is wrong with what is set, so that it counts as not set; none where nothing is.</summary>
+    public string? Broken { get; init; }
+
     /// <summary>Every setting of the running host; without one, of a host that would start here and now.</summary>
     /// <param name="running">What the running host says; none where none runs.</param>
     /// <param name="local">What <c>outlast.json</c> and this environment make.</param>
     /// <param name="file">What <c>outlast.json</c> alone makes.</param>
-    public static IReadOnlyList<ExplainedSetting> Of(IReadOnlyList<SettingView>? running, OutlastSettings local, OutlastSettings file)
+    /// <param name="errors">What is wrong with the local ones; each begins with its key, where it is about one.</param>
+    public static IReadOnlyList<ExplainedSetting> Of(IReadOnlyList<SettingView>? running, OutlastSettings local, OutlastSettings file, IReadOnlyList<string> errors)
     {
         List<ExplainedSetting> explained = [];
         foreach (var (i, meaning) in local.Descriptions.Index())
@@ -22,7 +26,11 @@ internal sealed record ExplainedSetting(string Key, string Value, string From, s
             var (here, written) = (local.All[i], file.All[i]);
             // A host of another version may not know it.
             var now = running is null ? new(here.Key, here.Value, here.From) : running.FirstOrDefault(s => s.Key == meaning.Key) ?? new(meaning.Key, "unknown to the running host", "");
-            explained.Add(new(meaning.Key, now.Value, now.From, meaning.Default, meaning.Range, meaning.About, meaning.Variable) { Coming = running is null ? null : Differing(now, here, written) });
+            explained.Add(new(meaning.Key, now.Value, now.From, meaning.Default, meaning.Range, meaning.About, meaning.Variable)
+            {
+                Coming = running is null ? null : Differing(now, here, written),
+                Broken = errors.FirstOrDefault(e => e.StartsWith(meaning.Key + " ", StringComparison.Ordinal)),
+            });
         }
         return explained;
     }

@@ -91,7 +91,7 @@ internal sealed class HostDoor
     {
         var (local, errors) = LocalSettings.Read(_folder, _caller.Variable);
         var (file, _) = LocalSettings.Read(_folder, _ => null);
-        return (ExplainedSetting.Of(running, local, file), errors);
+        return (ExplainedSetting.Of(running, local, file, errors), errors);
     }
 
     /// <summary>Whether somebody listens at a socket.</summary>

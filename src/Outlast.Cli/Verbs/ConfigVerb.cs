@@ -55,8 +55,8 @@ internal static class ConfigVerb
             foreach (var line in TextWidth.Wrap(setting.About, context.Terminal.Width - 4)) yield return "    " + line;
             string[] facts = [setting.From.Length > 0 ? $"set by {setting.From}" : "", setting.Range, $"default {setting.Default}", setting.Variable];
             foreach (var line in TextWidth.Wrap(string.Join("; ", facts.Where(f => f.Length > 0)), context.Terminal.Width - 4)) yield return "    " + (context.Terminal.Ink ? Ink.Dim(line) : line);
-            if (setting.Coming is null) continue;
-            foreach (var line in TextWidth.Wrap(Note(setting, context), context.Terminal.Width - 4)) yield return "    " + (context.Terminal.Ink ? Ink.OfLevel("warn", line) : line);
+            if (Note(setting, context) is not { Length: > 0 } note) continue;
+            foreach (var line in TextWidth.Wrap(note, context.Terminal.Width - 4)) yield return "    " + (context.Terminal.Ink ? Ink.OfLevel("warn", line) : line);
         }
     }
 
@@ -67,7 +67,7 @@ internal static class ConfigVerb
         return table;
     }
 
-    private static string Note(ExplainedSetting setting, CommandContext context) => setting.Coming switch
+    private static string Note(ExplainedSetting setting, CommandContext context) => setting.Broken is { } broken ? $"broken: {ControlSequences.Escape(broken)}" : setting.Coming switch
     {
         null => "",
         { ByRestart: true } coming => $"needs restart: {coming.From} says {ControlSequences.Escape(coming.Value)}; to have it: {context.Command("restart")}",

@@ -45,6 +45,7 @@ public sealed class ConfigTests
         foreach (var fault in (string[])["process.timeout (outlast.json): 'banana' is no duration", "'process.timeuot' is no setting", "concurrency.total (OUTLAST_CONCURRENCY_TOTAL): 'many' is no number"])
             Assert.Contains(fault, explained.Error, StringComparison.Ordinal);
         Assert.Contains("watchdog.poll\t3s\toutlast.json", explained.Output, StringComparison.Ordinal);
+        Assert.Matches("\nconcurrency.total\t.*\tbroken: concurrency.total \\(OUTLAST_CONCURRENCY_TOTAL\\): 'many' is no number", explained.Output);
 
         var unknown = await folder.RunAsync("config", "explain", "process.timeuot");
         Assert.Equal((2, ""), (unknown.Code, unknown.Output));

@@ -19,6 +19,17 @@ public sealed class ConfigTests
     }
 
     [Theory]
+    [InlineData(null)]
+    [InlineData("1h")]
+    public void What_is_broken_is_said_where_it_is(string? running)
+    {
+        var setting = Explain(running is null ? null : new(Key, running, "default"), """{ "process.timeout": "banana" }""", (Variable, "soon"));
+
+        Assert.StartsWith($"{Key} ({Variable}): 'soon' is no duration", setting.Broken, StringComparison.Ordinal);
+        Assert.Null(Explain(null, """{ "process.timeout": "banana" }""").Broken);
+    }
+
+    [Theory]
     [Trait("Requirement", "V-08")]
     // What the host has, whence; the file; this shell; what is coming, and whether a restart brings it.
     [InlineData("none", "default", null, null, null, false)]
@@ -54,8 +65,8 @@ public sealed class ConfigTests
 
     private static ExplainedSetting Explain(SettingView? running, string? file, params (string Name, string Value)[] shell)
     {
-        var (local, _) = OutlastSettings.Examine(file, name => shell.Where(s => s.Name == name).Select(s => s.Value).SingleOrDefault());
+        var (local, errors) = OutlastSettings.Examine(file, name => shell.Where(s => s.Name == name).Select(s => s.Value).SingleOrDefault());
         var (alone, _) = OutlastSettings.Examine(file, _ => null);
-        return ExplainedSetting.Of(running is null ? null : [running], local, alone).Single(s => s.Key == Key);
+        return ExplainedSetting.Of(running is null ? null : [running], local, alone, errors).Single(s => s.Key == Key);
     }
 }
