@@ -67,9 +67,9 @@ internal sealed class Demonstration(CommandContext context, string folder, bool 
     private async Task StartAsync(CancellationToken cancel)
     {
         Tell("Five tasks. One prints a line every 20 ms until it is told to end:");
-        await OkAsync(["run", "-d", "--name", "counter", "--", "sh", "-c", $"i=0; until [ -e {Gate("done")} ]; do echo line $i; i=$((i+1)); sleep 0.02; done"], cancel);
+        await OkAsync(["run", "-d", "--name", "counter", "--", "sh", "-c", $"i=0; until [ -e {Words.Quote(Gate("done"))} ]; do echo line $i; i=$((i+1)); sleep 0.02; done"], cancel);
         Tell("One will end with exit code 7 at a moment at which no host lives:");
-        await OkAsync(["run", "-d", "--name", "worker", "--", "sh", "-c", $"until [ -e {Gate("go")} ]; do sleep 0.05; done; exit 7"], cancel);
+        await OkAsync(["run", "-d", "--name", "worker", "--", "sh", "-c", $"until [ -e {Words.Quote(Gate("go"))} ]; do sleep 0.05; done; exit 7"], cancel);
         Tell("One is a tree that does not want to die: it ignores TERM, and so do its children, in sessions of their own, one of them a daemon:");
         await OkAsync(["run", "-d", "--name", "tree", "--stop-grace", "1s", "--", "sh", "-c", $"setsid sh -c '{Stubborn}' & (setsid sh -c '{Stubborn}' &); sh -c '{Stubborn}' & {Stubborn}"], cancel);
         Tell("One says nothing, and may be silent for a second:");

@@ -10,7 +10,7 @@ internal static class DemoVerb
 
     public static Command Create(CommandContext context)
     {
-        var (command, json) = Verb.Make(Name, "The whole story in half a minute, in a folder of its own: five tasks, a host that is killed, adoption, a restart, a stop with proof. Exit code 1 if anything is not as promised", "The proof, a line each; no story");
+        var (command, json) = Verb.Make(Name, "The whole story in under a minute, in a folder of its own: five tasks, a host that is killed, adoption, a restart, a stop with proof. Exit code 1 if anything is not as promised", "The proof, a line each; no story");
         var keep = new Option<bool>("--keep") { Description = "Leave the folder, to look at it" };
         command.Options.Add(keep);
         command.SetAction((parsed, cancel) => RunAsync(context, parsed.GetValue(keep), parsed.GetValue(json), cancel));

@@ -68,7 +68,7 @@ public sealed class DemoTests
 
     private static OutlastFolder NewFolder(out string temporary)
     {
-        temporary = Directory.CreateTempSubdirectory("demo-").FullName;
+        temporary = Directory.CreateTempSubdirectory("a demo's ").FullName;
         return new(("TMPDIR", temporary));
     }
 
