@@ -31,7 +31,7 @@ internal sealed class BulkStop(CommandContext context, StopRequestBody request, 
             context.Terminal.Say("nothing was stopped");
             return ExitCodes.Fault;
         }
-        return await StopVerb.StopAsync(context, client, tops.Select(t => (Words.Invariant($"{t.Task.Number}"), (string?)t.Task.Id)), request, json, one: false, cancel);
+        return await StopVerb.StopAsync(context, client, tops.Select(t => (Words.Invariant($"{t.Task.Number}"), (string?)t.Task.Id)), request, json, one: false, cancel, mayHaveEnded: true);
     }
 
     /// <summary>Those that fit, without the ones that the stop of another reaches, each with how many open ones it reaches below it.</summary>

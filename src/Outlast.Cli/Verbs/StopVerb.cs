@@ -29,6 +29,7 @@ internal static class StopVerb
                 return parsed.GetValue(leftovers) ? LeftoversStop.RunAsync(context, names, request.Reason, request.Now ?? false, asJson, cancel) : RunAsync(context, names, request, asJson, cancel);
             }
             if (names.Length > 0) throw CommandException.Usage("IDs and filters exclude each other");
+            if (parsed.GetValue(all) && filters.AreGiven(parsed)) throw CommandException.Usage("--all is everything that is open, and a filter only some of it; leave one of them out");
             if (parsed.GetValue(leftovers)) throw CommandException.Usage("--leftovers goes with IDs, not with filters");
             return new BulkStop(context, request, asJson).RunAsync(filters.ToQuery(parsed, TaskFilters.OpenStates), parsed.GetValue(yes), parsed.GetValue(dryRun), cancel);
         });
@@ -41,9 +42,9 @@ internal static class StopVerb
         return await StopAsync(context, client, names.Select(n => (n, (string?)null)), request, json, names.Length == 1, cancel);
     }
 
-    /// <summary>Asks each to stop and tells what came of it. One that cannot be stopped does not keep the others from it; the highest code is returned.</summary>
+    /// <summary>Asks each to stop and tells what came of it. One that cannot be stopped does not keep the others from it; the highest code is returned, to which one that has ended adds nothing where it may have.</summary>
     internal static async Task<int> StopAsync(
-        CommandContext context, OutlastHttpClient client, IEnumerable<(string Name, string? Id)> tasks, StopRequestBody request, bool json, bool one, CancellationToken cancel)
+        CommandContext context, OutlastHttpClient client, IEnumerable<(string Name, string? Id)> tasks, StopRequestBody request, bool json, bool one, CancellationToken cancel, bool mayHaveEnded = false)
     {
         var worst = ExitCodes.Ok;
         foreach (var (name, id) in tasks)
@@ -57,8 +58,9 @@ internal static class StopVerb
             catch (Exception e) when (e is OutlastProblemException or CommandException)
             {
                 var (text, code) = Problems.Describe(e, context, "stop");
-                context.Terminal.Say(e is OutlastProblemException { Type: ProblemTypes.Ended } ended ? $"task {name} has ended already: {ended.Text("state")}" : text);
-                worst = Math.Max(worst, code);
+                var ended = e is OutlastProblemException { Type: ProblemTypes.Ended } problem ? problem : null;
+                context.Terminal.Say(ended is null ? text : $"task {name} has ended already: {ended.Text("state")}");
+                if (ended is null || !mayHaveEnded) worst = Math.Max(worst, code);
             }
         }
         return worst;

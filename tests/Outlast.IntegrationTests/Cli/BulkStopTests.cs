@@ -33,6 +33,20 @@ public sealed class BulkStopTests
         }
         Assert.All(await StatesAsync(folder), state => Assert.Equal("running", state));
 
+        await folder.RunAsync("run", "-d", "--session", "c", "--", "sh", "-c", "until [ -e \"$OUTLAST_DATA/go\" ]; do sleep 0.02; done");
+        using (var asked = Terminal(folder, "stop --session c"))
+        {
+            await asked.SeeAsync("[y/N]");
+            // What ends by itself while somebody thinks is no failure.
+            await File.WriteAllTextAsync(Path.Combine(folder.Data.Path, "go"), "");
+            await folder.RunAsync("wait", "5");
+            await asked.TypeAsync("y\n");
+            var ended = await asked.EndAsync();
+            Assert.Equal(0, ended.Code);
+            Assert.Contains("task 5 has ended already: completed", ended.Output, StringComparison.Ordinal);
+        }
+        await folder.RunAsync("prune", "5");
+
         using (var asked = Terminal(folder, "stop --session b --reason enough"))
         {
             await asked.SeeAsync("[y/N]");
@@ -59,6 +73,7 @@ public sealed class BulkStopTests
     [InlineData("stop 1 --all", "exclude each other")]
     [InlineData("stop 1 --dry-run", "go with filters")]
     [InlineData("stop 1 --yes", "go with filters")]
+    [InlineData("stop --all --session s1", "leave one of them out")]
     [InlineData("stop --all --leftovers", "--leftovers goes with IDs")]
     [InlineData("stop --state failed --yes", "has ended")]
     [InlineData("stop --state nonsense --yes", "--state")]

@@ -5,6 +5,22 @@ namespace Outlast.IntegrationTests.Cli;
 public sealed class LeftoverTests
 {
     [Fact]
+    public async Task What_is_removed_by_force_while_processes_of_it_live_names_them()
+    {
+        await using var folder = new OutlastFolder();
+
+        var ran = await folder.ShellAsync("""
+            outlast run -- sh -c 'sleep 600 >/dev/null 2>&1 & echo $!'
+            outlast prune 1; outlast prune 1 --force --json
+            """);
+
+        var pid = ran.Lines[0];
+        Assert.Contains($"although processes that it left behind are alive: {pid} sleep 600", (string)System.Text.Json.Nodes.JsonNode.Parse(ran.Lines[1])!["reason"]!, StringComparison.Ordinal);
+        Assert.Contains($"outlast: task 1 is removed, and process {pid} of it is alive: sleep 600\n", ran.Error, StringComparison.Ordinal);
+        RunningProgram.Signal(int.Parse(pid, System.Globalization.CultureInfo.InvariantCulture), "KILL");
+    }
+
+    [Fact]
     public async Task What_was_left_behind_is_ended_and_each_process_named()
     {
         await using var folder = new OutlastFolder();

@@ -49,6 +49,8 @@ public sealed class SteeringTests
             outlast show 1; echo $?
             outlast prune --ended-before 1h; echo $?
             outlast prune --ended-before 0; echo $?
+            outlast prune --ended-before 0 --dry-run --json | wc -l
+            outlast prune --ended-before 0 --json 2>/dev/null | wc -l
             outlast prune --ended-before 0 --state completed --yes; echo $?
             outlast ps -a | cut -f1 | tr '\n' ' '
             outlast prune --ended-before 0 --yes --json | wc -l
@@ -60,10 +62,12 @@ public sealed class SteeringTests
         Assert.Contains("2\tfailed (1)", ran.Output, StringComparison.Ordinal);
         Assert.Contains("3\tfailed (2)", ran.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("4\trunning", ran.Output, StringComparison.Ordinal);
-        Assert.EndsWith("2\n0\nTASK 4 3 2 2\nTASK 4 ", ran.Output, StringComparison.Ordinal);
+        Assert.EndsWith("2\n2\n2\n0\nTASK 4 3 2 2\nTASK 4 ", ran.Output, StringComparison.Ordinal);
         Assert.Contains("task 4 has not ended", ran.Error, StringComparison.Ordinal);
         Assert.Contains("nothing was removed: without a terminal to ask on, --yes removes these", ran.Error, StringComparison.Ordinal);
         Assert.Equal(2, (await folder.RunAsync("prune")).Code);
+        Assert.Equal(2, (await folder.RunAsync("prune", "2", "--yes")).Code);
+        Assert.Equal(2, (await folder.RunAsync("prune", "2", "--dry-run")).Code);
         Assert.Equal(2, (await folder.RunAsync("prune", "2", "--ended-before", "7d")).Code);
         Assert.Equal(2, (await folder.RunAsync("prune", "--ended-before", "0", "--state", "running", "--yes")).Code);
     }
