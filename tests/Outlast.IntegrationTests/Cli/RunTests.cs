@@ -96,7 +96,6 @@ public sealed class RunTests
         var large = string.Concat(Enumerable.Range(0, 50_000).Select(i => $"line {i}\n"));
         Assert.Equal(large, (await folder.ShellAsync("outlast run --stdin - -- cat", large)).Output);
         Assert.Equal(2, (await folder.ShellAsync("outlast run -d --stdin - -- cat")).Code);
-        Assert.Equal(2, (await folder.ShellAsync("outlast run --stdin open -- cat")).Code);
     }
 
     [Fact]
