@@ -102,7 +102,10 @@ public sealed class ScriptedRunner : ITaskRunner
     /// <summary>The task whose log cannot be looked at.</summary>
     public TaskId? Unreadable { get; set; }
 
-    public OutputFacts MeasureOutput(AttemptContext attempt) => attempt.Task == Unreadable ? throw new UnauthorizedAccessException("no permission") : _attempts.TryGetValue(attempt.Task, out var scripted) ? scripted.Vitals.Output : OutputFacts.Empty;
+    /// <summary>What a look at it throws.</summary>
+    public Exception WhyUnreadable { get; set; } = new UnauthorizedAccessException("no permission");
+
+    public OutputFacts MeasureOutput(AttemptContext attempt) => attempt.Task == Unreadable ? throw WhyUnreadable : _attempts.TryGetValue(attempt.Task, out var scripted) ? scripted.Vitals.Output : OutputFacts.Empty;
 }
 
 /// <summary>An attempt in a test's hands.</summary>

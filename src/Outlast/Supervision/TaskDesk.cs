@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Outlast.Lifecycle;
+using Outlast.Output;
 using Outlast.Runners;
 using Outlast.Storage;
 
@@ -268,7 +269,7 @@ internal sealed class TaskDesk(
         {
             return runners.For(record.Spec.Kind).MeasureOutput(executor.ContextOf(record));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutputUnreadableException)
         {
             // A log that cannot be looked at hides neither its task nor the others; reading it says what is wrong.
             return record.Output;

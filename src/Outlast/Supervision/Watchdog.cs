@@ -81,9 +81,9 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         {
             return Judge(attempt) is not null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception)
         {
-            // The look itself says so.
+            // The look itself says so. Nothing that one attempt does wrong ends the watch over the others.
             return true;
         }
     }

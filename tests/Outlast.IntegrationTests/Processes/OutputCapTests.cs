@@ -137,6 +137,29 @@ public sealed class OutputCapTests : IAsyncLifetime
         Assert.Equal(gone, DroppedRange.Of(log));
     }
 
+    [Theory]
+    [Trait("Requirement", "U-60")]
+    [InlineData(OutputRoute.Pipe)]
+    [InlineData(OutputRoute.File)]
+    public async Task What_was_removed_cannot_be_read_and_the_looks_say_so_and_the_end_is_the_commands(OutputRoute route)
+    {
+        var gate = Path.Combine(_bench.Data.Path, "gate");
+        var attempt = Numbers(OutputPolicy.KeepEnds, 10_000, 50_000, before: $"echo begins; until [ -e {gate} ]; do sleep 0.02; done;", route: route);
+        var run = attempt.RunAsync();
+        await attempt.Printed("begins");
+        var dropped = DroppedRange.FileOf(LogOf(attempt));
+        File.Delete(dropped);
+        Directory.CreateDirectory(dropped);
+        await File.AppendAllTextAsync(LogOf(attempt), new string('x', 20_000));
+        Assert.Contains("output.log.dropped", Assert.Throws<IOException>(() => attempt.Measure()).Message, StringComparison.Ordinal);
+        Assert.Throws<IOException>(() => _bench.Runner.MeasureOutput(attempt.Context));
+        await File.WriteAllTextAsync(gate, "");
+        var outcome = await run.Soon();
+        Assert.Equal((OutcomeKind.Succeeded, EndCause.Exit, 0), (outcome.Kind, outcome.Cause, outcome.Exit!.Code));
+        Assert.Contains(outcome.Evidence, e => e.StartsWith("the output could not be measured: ", StringComparison.Ordinal));
+        Assert.Equal(route == OutputRoute.File, outcome.Evidence.Any(e => e.StartsWith("the output is larger than its cap: ", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void A_file_system_that_can_punch_is_recognised() => Assert.Null(HolePuncher.FindObstacle(_bench.Data.Path));
 

@@ -221,6 +221,19 @@ public sealed class WatchdogTests
     }
 
     [Fact]
+    [Trait("Requirement", "B18")]
+    public async Task Whatever_a_look_between_two_looks_at_all_throws_the_watch_goes_on()
+    {
+        await using var host = await SupervisedHost.StartAsync(watchdogRuns: true, settings: ("watchdog.poll", "60s"));
+        var (dark, _) = await host.RunAsync(SupervisedHost.Spec() with { Process = SupervisedHost.Spec().Process! with { OutputCap = 1000, OutputPolicy = OutputPolicy.Stop } });
+        (host.Runner.WhyUnreadable, host.Runner.Unreadable) = (new Outlast.Output.OutputUnreadableException("output.log.dropped", "Is a directory"), dark);
+        var (id, _) = await host.RunAsync(SupervisedHost.Spec() with { Timeout = TimeSpan.FromSeconds(90) });
+        await Eventually.TrueAsync(async () => { host.Time.Advance(TimeSpan.FromMilliseconds(500)); return (await host.ReadAsync(id)).State.IsTerminal(); }, "its limit fires");
+        Assert.Equal(2, (await host.Client.ListAsync(new())).Tasks.Length);
+        Assert.Empty(host.Status.NotReady);
+    }
+
+    [Fact]
     [Trait("Requirement", "B17")]
     public async Task What_was_before_a_task_existed_is_not_forgiven_to_it()
     {

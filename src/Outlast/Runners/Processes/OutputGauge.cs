@@ -30,11 +30,18 @@ internal sealed class OutputGauge(AttemptFolder folder)
     }
 
     /// <summary>Takes out of logs that have no keeper what their cap does not leave.</summary>
+    /// <exception cref="IOException">It could not be done.</exception>
     public void Cut(ProcessSpec spec)
     {
         if (spec.OutputVia != OutputRoute.File || spec.OutputPolicy == OutputPolicy.Stop || OutputCapRule.Of(spec.OutputCap, spec.OutputPolicy) is not { } rule) return;
-        HolePuncher.Enforce(folder.Output, rule);
-        HolePuncher.Enforce(folder.Error, rule);
+        foreach (var log in (string[])[folder.Output, folder.Error])
+        {
+            Try(() =>
+            {
+                HolePuncher.Enforce(log, rule);
+                return true;
+            });
+        }
     }
 
     /// <summary>Brings what was written to the disk itself.</summary>
@@ -58,7 +65,20 @@ internal sealed class OutputGauge(AttemptFolder folder)
     }
 
     /// <summary>Of what is smaller than a page nothing can be gone: most logs are, and cost no look.</summary>
-    private static long Dropped(string log, long? bytes) => bytes > OutputCapRule.Page ? DroppedRange.Of(log).Length : 0;
+    private static long Dropped(string log, long? bytes) => bytes > OutputCapRule.Page ? Try(() => DroppedRange.Of(log).Length) : 0;
+
+    /// <summary>To those who look here, what cannot be read is one failure of the disk like any other.</summary>
+    private static T Try<T>(Func<T> look)
+    {
+        try
+        {
+            return look();
+        }
+        catch (OutputUnreadableException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
 
     private static (long? Bytes, DateTimeOffset? At) Look(string path)
     {

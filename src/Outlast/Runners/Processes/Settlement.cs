@@ -128,6 +128,13 @@ internal sealed class Settlement(ProcessWalker walker, Leftovers leftovers, Proc
         try
         {
             attempt.Output.Cut(spec);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            evidence = evidence.Add($"the output is larger than its cap: {e.Message}");
+        }
+        try
+        {
             attempt.Output.Sync();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
