@@ -19,6 +19,9 @@ internal readonly record struct OutputCapRule(long Head, long Limit, long Keep)
         _ => throw new ArgumentOutOfRangeException(nameof(policy)),
     };
 
+    /// <summary>The rule by which the host cuts what such a command prints; none where a keeper does, or nothing is ever removed.</summary>
+    public static OutputCapRule? WithoutKeeper(ProcessSpec spec) => spec is { OutputVia: OutputRoute.File, OutputPolicy: not OutputPolicy.Stop } ? Of(spec.OutputCap, spec.OutputPolicy) : null;
+
     /// <summary>What is to be gone of a log of that size, of which so much is gone already.</summary>
     public DroppedRange Next(long size, DroppedRange gone)
     {

@@ -39,10 +39,10 @@ internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITas
         foreach (var attempt in attempts.All)
         {
             if (attempt.Record.Spec.Process is not { } process) continue;
-            var trace = _traces.GetValue(attempt, a => new Trace(a, process, time));
-            if (trace.SinceGrowth > Calm && (_looks + attempt.Record.Number) % LooksAtCalm != 0) continue;
             try
             {
+                var trace = _traces.GetValue(attempt, a => new Trace(a, process, time));
+                if (trace.SinceGrowth > Calm && (_looks + attempt.Record.Number) % LooksAtCalm != 0) continue;
                 if (trace.Look()) await TellAsync(attempt, process, trace, letGo);
             }
             catch (Exception e) when (!letGo.IsCancellationRequested)
@@ -109,7 +109,7 @@ internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITas
             if (process.Stderr == StderrMode.Separate) _logs.Add(new(Path.Combine(attempt.Context.Folder, "error.log")));
             // What came before this host looked came in no minute that it knows of.
             _windowSize = _logs.Sum(l => l.Measure());
-            if (process.OutputVia == OutputRoute.File && process.OutputPolicy != OutputPolicy.Stop) _cut = OutputCapRule.Of(process.OutputCap, process.OutputPolicy);
+            _cut = OutputCapRule.WithoutKeeper(process);
         }
 
         public long Size => _logs.Sum(l => l.Size);
@@ -146,9 +146,10 @@ internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITas
             if (!file.Exists) return false;
             Size = file.Length;
             if (Size == _noted) return false;
-            _noted = Size;
-            _times.Note(new(new(file.LastWriteTimeUtc, TimeSpan.Zero), Size));
+            // Room first: on a full disk nothing can be noted before something is freed. What fails is tried again with the next look.
             if (cut is { } rule) HolePuncher.Enforce(path, rule);
+            _times.Note(new(new(file.LastWriteTimeUtc, TimeSpan.Zero), Size));
+            _noted = Size;
             return true;
         }
     }

@@ -107,6 +107,29 @@ public sealed class DiskFullTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Requirement", "U-60")]
+    public async Task A_cap_frees_its_room_although_the_disk_is_full_also_of_what_the_command_writes_itself()
+    {
+        var attempt = _bench.Attempt(new ProcessSpec
+        {
+            Argv = ["/bin/sh", "-c", $"head -c 2000000 /dev/zero; echo; echo up; until [ -e {_outside}/go ]; do sleep 0.02; done; exit 7"],
+            Cwd = "/",
+            Environment = ProcessBench.OrdinaryEnvironment,
+            OutputCap = 100_000,
+            OutputPolicy = OutputPolicy.KeepEnds,
+            OutputVia = OutputRoute.File,
+        });
+        var run = attempt.RunAsync();
+        await attempt.Printed("up");
+        FillUp();
+        await File.WriteAllTextAsync(Path.Combine(_outside, "go"), "");
+        var outcome = await run.Soon();
+        Assert.Equal((EndCause.Exit, 7), (outcome.Cause, outcome.Exit!.Code));
+        Assert.InRange(outcome.Output!.DroppedBytes, 1_800_000, 1_950_000);
+        Assert.True(new DriveInfo(_mount).AvailableFreeSpace >= 1_800_000, "its room is free again");
+    }
+
+    [Fact]
     public async Task A_stop_works_although_the_disk_is_full()
     {
         var attempt = _bench.Shell("trap '' TERM; echo up; while :; do sleep 0.1; done");

@@ -82,6 +82,19 @@ public sealed class OutputWatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Requirement", "U-60")]
+    public async Task A_log_without_a_keeper_is_cut_though_its_times_cannot_be_noted()
+    {
+        await using var host = await StartAsync();
+        var (id, _) = await host.RunAsync(SupervisedHost.Spec() with { Process = SupervisedHost.Spec().Process! with { OutputCap = 20_000, OutputPolicy = OutputPolicy.KeepEnds, OutputVia = OutputRoute.File } });
+        Directory.CreateDirectory(OutputTimes.FileOf(LogOf(host, id)));
+        Print(host, id, 50_000);
+        await EventuallyAsync(host, () => Task.FromResult(DroppedRange.Of(LogOf(host, id)) == new DroppedRange(12_288, 36_864)), "it is cut");
+        Directory.Delete(OutputTimes.FileOf(LogOf(host, id)));
+        await EventuallyAsync(host, () => Task.FromResult(OutputTimes.ReadIndex(LogOf(host, id)) is [.., { Size: 50_000 }]), "what failed is noted later");
+    }
+
+    [Fact]
     public async Task What_a_silent_task_prints_is_noted_with_the_time_of_its_change()
     {
         await using var host = await StartAsync();

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Outlast.Diagnostics;
+using Outlast.Output;
 
 namespace Outlast.Runners.Processes;
 
@@ -98,7 +99,12 @@ internal sealed class Launcher(ProcessRunnerOptions options, ProcessWatcher watc
         CreateFile(path, []).Dispose();
         using var lost = CreateFile(AttemptFolder.LostOf(path), "0 end                   \n"u8);
         var log = Descriptor.Open(path, LibC.WriteOnly | LibC.Append);
-        if (spec.OutputVia == OutputRoute.File) return log;
+        if (spec.OutputVia == OutputRoute.File)
+        {
+            // Its room is taken now: when the cap has to free some, the disk may be full.
+            if (OutputCapRule.WithoutKeeper(spec) is not null) CreateFile(DroppedRange.FileOf(path), DroppedRange.None.ToBytes()).Dispose();
+            return log;
+        }
         using (log)
         {
             // Not the log itself is locked: a .NET reader takes a shared lock of whatever it opens, and would be refused.

@@ -33,7 +33,7 @@ internal sealed class OutputGauge(AttemptFolder folder)
     /// <exception cref="IOException">It could not be done.</exception>
     public void Cut(ProcessSpec spec)
     {
-        if (spec.OutputVia != OutputRoute.File || spec.OutputPolicy == OutputPolicy.Stop || OutputCapRule.Of(spec.OutputCap, spec.OutputPolicy) is not { } rule) return;
+        if (OutputCapRule.WithoutKeeper(spec) is not { } rule) return;
         foreach (var log in (string[])[folder.Output, folder.Error])
         {
             Try(() =>
