@@ -9,7 +9,7 @@ internal static partial class HolePuncher
     private const string Program = "/usr/bin/fallocate";
     private const int WriteOnly = 1, ReadWrite = 2, CloseOnExec = 0x80000, Create = 0x40, PunchHole = 2, KeepSize = 1;
     private const int OwnerOnly = 0x180; // 0600
-    private const int NoEntry = 2;
+    private const int NoEntry = 2, Interrupted = 4, LockExclusive = 2;
 
     /// <summary>Tries it on the file system of a folder.</summary>
     /// <returns>Why it does not work there; none: it does.</returns>
@@ -33,28 +33,39 @@ internal static partial class HolePuncher
     }
 
     /// <summary>Takes out of a log what its cap does not leave. For a log that its command writes itself; one with a keeper is the keeper's.</summary>
-    /// <exception cref="OutputUnreadableException">It could not be done.</exception>
+    /// <exception cref="OutputUnreadableException">What is gone already cannot be read.</exception>
+    /// <exception cref="IOException">It could not be cut.</exception>
     public static void Enforce(string log, OutputCapRule rule)
     {
         if (new FileInfo(log) is not { Exists: true, Length: var size } || size <= rule.Limit) return;
-        var gone = DroppedRange.Of(log);
-        var next = rule.Next(size, gone);
-        if (next == gone) return;
-        // The range is told first, so that nobody takes the hole for output.
-        Tell(log, next);
-        if (!TryPunch(log, gone.Length > 0 ? new(gone.To, next.To) : next, out var errno) && errno != NoEntry) throw new OutputUnreadableException(log, Marshal.GetPInvokeErrorMessage(errno));
+        var told = OpenFile(DroppedRange.FileOf(log), ReadWrite | Create | CloseOnExec, OwnerOnly);
+        if (told < 0) throw Failed(log);
+        try
+        {
+            // Two may cut at once, the watch and the settlement. Who comes second sees what the first has told, so that the range never shrinks.
+            while (LockFile(told, LockExclusive) != 0)
+            {
+                if (Marshal.GetLastPInvokeError() != Interrupted) throw Failed(log);
+            }
+            var gone = DroppedRange.Of(log);
+            var next = rule.Next(size, gone);
+            // The range is told first, and is on the disk first, so that nobody takes the hole for output, not after a power cut either.
+            if (next != gone) Tell(told, log, next);
+            // All of it each time: what was told and could not be freed then is freed now.
+            if (next.Length > 0 && !TryPunch(log, next, out var errno) && errno != NoEntry) throw Failed(log, errno);
+        }
+        finally
+        {
+            _ = Close(told);
+        }
     }
 
-    private static unsafe void Tell(string log, DroppedRange range)
+    private static unsafe void Tell(int file, string log, DroppedRange range)
     {
-        var file = OpenFile(DroppedRange.FileOf(log), ReadWrite | Create | CloseOnExec, OwnerOnly);
-        if (file < 0) throw Failed(log);
         var bytes = range.ToBytes();
         nint written;
         fixed (byte* start = bytes) written = WriteAt(file, start, (nuint)bytes.Length, 0);
-        var failure = written == bytes.Length ? null : Failed(log);
-        _ = Close(file);
-        if (failure is not null) throw failure;
+        if (written != bytes.Length || SyncData(file) != 0) throw Failed(log);
     }
 
     private static bool TryPunch(string path, DroppedRange range, out int errno)
@@ -67,7 +78,9 @@ internal static partial class HolePuncher
         return done;
     }
 
-    private static OutputUnreadableException Failed(string log) => new(log, Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+    private static IOException Failed(string log) => Failed(log, Marshal.GetLastPInvokeError());
+
+    private static IOException Failed(string log, int errno) => new($"The output in '{log}' could not be cut to its cap: {Marshal.GetPInvokeErrorMessage(errno)}.");
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags, int mode);
@@ -77,6 +90,12 @@ internal static partial class HolePuncher
 
     [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
     private static unsafe partial nint WriteAt(int file, byte* bytes, nuint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int LockFile(int file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int SyncData(int file);
 
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int file);

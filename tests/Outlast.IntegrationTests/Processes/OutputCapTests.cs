@@ -137,6 +137,37 @@ public sealed class OutputCapTests : IAsyncLifetime
         Assert.Equal(gone, DroppedRange.Of(log));
     }
 
+    [Fact]
+    [Trait("Requirement", "U-60")]
+    public async Task Who_cuts_waits_for_who_is_cutting_and_never_tells_less_than_is_gone()
+    {
+        var log = Path.Combine(_bench.Data.Path, "log");
+        await File.WriteAllBytesAsync(log, Enumerable.Repeat((byte)'x', 200_000).ToArray());
+        var rule = OutputCapRule.Of(20_000, OutputPolicy.Tail)!.Value;
+        Task second;
+        using (var other = Outlast.Runners.Processes.Descriptor.Open(DroppedRange.FileOf(log), Outlast.Runners.Processes.LibC.ReadWrite | Outlast.Runners.Processes.LibC.Create))
+        {
+            Assert.True(other.TryLock());
+            // Its size is seen before the lock is asked for.
+            second = Task.Run(() => HolePuncher.Enforce(log, rule));
+            Assert.NotSame(second, await Task.WhenAny(second, Task.Delay(200)));
+            other.Write(new DroppedRange(0, 196_608).ToBytes(), log);
+        }
+        await second.Soon();
+        Assert.Equal(new DroppedRange(0, 196_608), DroppedRange.Of(log));
+        // It was told and not freed: now it is.
+        Assert.InRange(AllocatedBytes(log), 1, 2 * OutputCapRule.Page);
+    }
+
+    [Fact]
+    public void What_cannot_be_cut_is_not_called_unreadable()
+    {
+        var log = Path.Combine(_bench.Data.Path, "log");
+        File.WriteAllBytes(log, new byte[100_000]);
+        Directory.CreateDirectory(DroppedRange.FileOf(log));
+        Assert.Equal($"The output in '{log}' could not be cut to its cap: Is a directory.", Assert.Throws<IOException>(() => HolePuncher.Enforce(log, OutputCapRule.Of(20_000, OutputPolicy.Tail)!.Value)).Message);
+    }
+
     [Theory]
     [Trait("Requirement", "U-60")]
     [InlineData(OutputRoute.Pipe)]

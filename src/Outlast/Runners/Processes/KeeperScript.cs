@@ -8,7 +8,8 @@ namespace Outlast.Runners.Processes;
 /// Called as <c>sh -c SCRIPT sh LOG HEAD LIMIT KEEP CAP BLOCK COUNT</c>, with 0: the pipe, 3: <c>LOG.lost</c>, locked, 4: the log, opened for appending. Ends when the last writer has gone; the lock is free then.
 /// <c>dd</c> writes what it reads at once, up to COUNT blocks; fewer without a failure are the end. One that fails has lost at most what one read of the pipe gave it: the pipe's capacity. That is added up in <c>LOG.lost</c>, in room taken
 /// beforehand. Before it reads on, there must be room again.
-/// Nobody else shortens the log, so what was counted decides without a look when there is nothing to remove. What is removed is told in <c>LOG.dropped</c> first, whose room is taken long before it is needed.
+/// Nobody else shortens the log, so what was counted decides without a look when there is nothing to remove. What is removed is told in <c>LOG.dropped</c> first, whose room is taken long before it is needed, and told on the disk itself:
+/// after a power cut too a hole is no output.
 /// </remarks>
 internal static class KeeperScript
 {
@@ -34,7 +35,7 @@ internal static class KeeperScript
           fi
           if [ $p -gt $5 ]; then
             z=$(/usr/bin/stat -c %s "$1"); t=$(((z-$4)/{{OutputCapRule.Page}}*{{OutputCapRule.Page}}))
-            if [ $((z-d)) -gt $3 ] && [ $t -gt $d ]; then echo "$2 $t end" 1<>"$1.dropped" && /usr/bin/fallocate --punch-hole --offset $d --length $((t-d)) "$1" && d=$t; fi
+            if [ $((z-d)) -gt $3 ] && [ $t -gt $d ]; then echo "$2 $t end" 1<>"$1.dropped" && /bin/sync -d "$1.dropped" && /usr/bin/fallocate --punch-hole --offset $d --length $((t-d)) "$1" && d=$t; fi
           fi
           [ $s = 0 ] && continue
           n=$((n+{{LostAtOnce}}))
