@@ -14,7 +14,7 @@ internal sealed class RunOptions
     private readonly Option<string[]> _environment = new("--env") { Description = "A variable, added to this environment; several times", HelpName = "K=V" };
     private readonly Option<string?> _stdin = Text("--stdin", "What it reads: none (default), - for what is piped in here, open for what 'send' sends it, or a text", "none|-|open|TEXT");
     private readonly Option<string?> _stderr = Word("--stderr", "One log in order (merge), or one of its own (separate); default: merge with -d or where both lead to the same place here", "merge", "separate");
-    private readonly Option<string?> _outputVia = Word("--output-via", "Who writes the log: a keeper between (pipe, default), or the command itself (file)", "pipe", "file");
+    private readonly Option<string?> _outputVia = Word("--output-via", "Who writes the log: a keeper between (pipe, default), or the command itself (file; its cap then holds only while a host lives and the task runs)", "pipe", "file");
     private readonly Option<string?> _leftovers = Word("--leftovers", "What becomes of processes that it leaves behind: they live on (keep, default), are stopped (stop), or are waited for (wait)", "keep", "stop", "wait");
     private readonly Option<string?> _timeout = Text("--timeout", "The limit on its whole time", "D");
     private readonly Option<string?> _idleTimeout = Text("--idle-timeout", "The limit on its silence", "D");
