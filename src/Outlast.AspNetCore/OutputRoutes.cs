@@ -73,7 +73,7 @@ internal sealed class OutputRoutes(Api api)
     {
         if (query.Text(name) is not { } text) return null;
         if (Duration.TryParse(text, out var ago)) return api.Time.GetUtcNow() - ago;
-        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at)) return at;
+        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)) return at;
         query.Fail(name, $"'{JsonFields.Shorten(text)}' is no length of time and no time; write 10m, or 2026-11-20T10:00:00Z");
         return null;
     }

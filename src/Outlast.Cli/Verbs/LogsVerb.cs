@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
@@ -31,11 +32,17 @@ internal static class LogsVerb
             Refuse("--raw", parsed.GetValue(raw), "--clean", parsed.GetValue(clean));
             if (parsed.GetValue(ignoreCase) && parsed.GetValue(grep) is null) throw CommandException.Usage("--ignore-case needs --grep");
             return RunAsync(context, parsed.GetValue(id)!, new(
-                parsed.GetValue(follow), parsed.GetValue(tail), parsed.GetValue(since), parsed.GetValue(sinceOffset), parsed.GetValue(timestamps),
+                parsed.GetValue(follow), parsed.GetValue(tail), InUtc(parsed.GetValue(since)), parsed.GetValue(sinceOffset), parsed.GetValue(timestamps),
                 Pattern(parsed.GetValue(grep), parsed.GetValue(ignoreCase)), parsed.GetValue(raw) ? false : parsed.GetValue(clean) ? true : null, parsed.GetValue(json)), cancel);
         });
         return command;
     }
+
+    /// <summary>A time without a zone is meant where it was typed; the host may live in another zone. What is a length of time, or nothing, is the host's to judge.</summary>
+    internal static string? InUtc(string? since) =>
+        since is not null && since.AsSpan().ContainsAny('-', ':') && DateTimeOffset.TryParse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at)
+            ? at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture)
+            : since;
 
     private static async Task<int> RunAsync(CommandContext context, string name, Wish wish, CancellationToken cancel)
     {

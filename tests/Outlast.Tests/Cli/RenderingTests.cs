@@ -82,6 +82,18 @@ public sealed class RenderingTests
     }
 
     [Theory]
+    [InlineData(null, null)]
+    [InlineData("10m", "10m")]
+    [InlineData("yesterday", "yesterday")]
+    [InlineData("2026-11-20T10:00:00Z", "2026-11-20T10:00:00.0000000Z")]
+    [InlineData("2026-11-20T10:00:00+02:00", "2026-11-20T08:00:00.0000000Z")]
+    public void Since_is_sent_in_UTC(string? typed, string? sent) => Assert.Equal(sent, LogsVerb.InUtc(typed));
+
+    [Fact]
+    public void A_time_without_a_zone_is_one_where_it_is_typed() =>
+        Assert.Equal(new DateTime(2026, 11, 20, 10, 0, 0, DateTimeKind.Local).ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'.0000000Z'", System.Globalization.CultureInfo.InvariantCulture), LogsVerb.InUtc("2026-11-20T10:00:00"));
+
+    [Theory]
     [InlineData("a\nb\nc\n", 1, "c\n")]
     [InlineData("a\nb\nc", 1, "c")]
     [InlineData("a\nb\nc\n", 2, "b\nc\n")]
