@@ -61,33 +61,41 @@ internal sealed class OutputTimesWriter(string log)
     /// <summary>64 KiB; then every second pair of the older half goes, so that what is long ago gets coarser, and what is recent stays fine.</summary>
     public const int MostPairs = 4096;
 
-    private List<OutputTime>? _pairs;
+    private bool _isResumed;
+    private OutputTime? _last;
+    private int _count;
 
     /// <summary>Notes that the log has that size, if it has grown.</summary>
     public void Note(OutputTime now)
     {
-        _pairs ??= Resume();
-        if (now.Size <= 0 || _pairs is [.., var last] && now.Size <= last.Size) return;
+        if (!_isResumed) Resume();
+        if (now.Size <= 0 || now.Size <= _last?.Size) return;
         // A clock that was set back does not turn the order round.
-        if (_pairs is [.., var before] && now.At < before.At) now = now with { At = before.At };
-        _pairs.Add(now);
-        if (_pairs.Count > MostPairs)
+        if (_last is { } last && now.At < last.At) now = now with { At = last.At };
+        // What fails amid a pair leaves a half one, which the next note has to take away first.
+        _isResumed = false;
+        if (_count < MostPairs)
         {
-            Thin(_pairs);
-            Write(FileMode.Create, _pairs);
+            Write(FileMode.Append, [now]);
+            _count++;
         }
         else
         {
-            Write(FileMode.Append, [now]);
+            List<OutputTime> pairs = [.. OutputTimes.ReadIndex(log), now];
+            Thin(pairs);
+            Write(FileMode.Create, pairs);
+            _count = pairs.Count;
         }
+        _last = now;
+        _isResumed = true;
     }
 
-    /// <summary>What a former host wrote, without the half pair that it may have died in.</summary>
-    private List<OutputTime> Resume()
+    /// <summary>Goes on with what was written, without the half pair that a former host, or a full disk, may have left.</summary>
+    private void Resume()
     {
         var pairs = OutputTimes.ReadIndex(log);
         if (new FileInfo(OutputTimes.FileOf(log)) is { Exists: true, Length: var length } && length != (long)pairs.Count * OutputTimes.PairSize) Write(FileMode.Create, pairs);
-        return pairs;
+        (_last, _count, _isResumed) = (pairs is [.., var last] ? last : null, pairs.Count, true);
     }
 
     private static void Thin(List<OutputTime> pairs)

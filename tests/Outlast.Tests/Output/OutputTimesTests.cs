@@ -56,6 +56,22 @@ public sealed class OutputTimesTests : IDisposable
     }
 
     [Fact]
+    public void What_could_not_be_noted_is_noted_with_the_next_look()
+    {
+        var writer = new OutputTimesWriter(Log);
+        writer.Note(At(1, 10));
+        File.Move(OutputTimes.FileOf(Log), Log + ".aside");
+        Directory.CreateDirectory(OutputTimes.FileOf(Log));
+        Assert.ThrowsAny<Exception>(() => writer.Note(At(2, 20)));
+        Directory.Delete(OutputTimes.FileOf(Log));
+        File.Move(Log + ".aside", OutputTimes.FileOf(Log));
+        using (var file = File.Open(OutputTimes.FileOf(Log), FileMode.Append)) file.Write([1, 2, 3]);
+        writer.Note(At(2, 20));
+        writer.Note(At(3, 30));
+        Assert.Equal([At(1, 10), At(2, 20), At(3, 30)], OutputTimes.ReadIndex(Log));
+    }
+
+    [Fact]
     public void It_stays_small_and_gets_coarser_the_longer_ago()
     {
         var writer = new OutputTimesWriter(Log);
