@@ -9,18 +9,23 @@ internal static partial class HolePuncher
     private const string Program = "/usr/bin/fallocate";
     private const int WriteOnly = 1, ReadWrite = 2, CloseOnExec = 0x80000, Create = 0x40, PunchHole = 2, KeepSize = 1;
     private const int OwnerOnly = 0x180; // 0600
-    private const int NoEntry = 2, Interrupted = 4, LockExclusive = 2;
+    private const int NoEntry = 2, Interrupted = 4, NotImplemented = 38, NotSupported = 95, LockExclusive = 2;
 
     /// <summary>Tries it on the file system of a folder.</summary>
+    /// <param name="folder">Where the logs will be.</param>
+    /// <param name="isLasting">Whether that is so for good: it works, or it is not supported. Otherwise it only did not work now.</param>
     /// <returns>Why it does not work there; none: it does.</returns>
-    public static string? FindObstacle(string folder)
+    public static string? FindObstacle(string folder, out bool isLasting)
     {
+        isLasting = false;
         if (!File.Exists(Program)) return $"{Program} is missing (package util-linux)";
         var path = Path.Combine(folder, $".punch-{Environment.ProcessId}");
         try
         {
             File.WriteAllBytes(path, new byte[2 * OutputCapRule.Page]);
-            return TryPunch(path, new(0, OutputCapRule.Page), out var errno) ? null : $"the file system of {folder} cannot: {Marshal.GetPInvokeErrorMessage(errno)}";
+            var works = TryPunch(path, new(0, OutputCapRule.Page), out var errno);
+            isLasting = works || errno is NotSupported or NotImplemented;
+            return works ? null : $"the file system of {folder} cannot: {Marshal.GetPInvokeErrorMessage(errno)}";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -192,10 +192,24 @@ public sealed class OutputCapTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_file_system_that_can_punch_is_recognised() => Assert.Null(HolePuncher.FindObstacle(_bench.Data.Path));
+    public void A_file_system_that_can_punch_is_recognised_for_good()
+    {
+        Assert.Null(HolePuncher.FindObstacle(_bench.Data.Path, out var isLasting));
+        Assert.True(isLasting);
+    }
 
     [Fact]
-    public void A_folder_in_which_it_cannot_be_tried_is_an_obstacle_with_a_reason() => Assert.NotEmpty(HolePuncher.FindObstacle("/proc")!);
+    public void What_only_did_not_work_now_is_asked_again()
+    {
+        var folder = new DataFolder(Path.Combine(_bench.Data.Path, "later"));
+        var dropping = new Outlast.Supervision.OutputDropping(folder);
+        Assert.NotNull(dropping.Obstacle);
+        Directory.CreateDirectory(folder.Path);
+        Assert.Null(dropping.Obstacle);
+    }
+
+    [Fact]
+    public void A_folder_in_which_it_cannot_be_tried_is_an_obstacle_with_a_reason() => Assert.NotEmpty(HolePuncher.FindObstacle("/proc", out _)!);
 
     /// <summary>A command that prints lines that tell their own offset: line <c>n</c> is the number n in 16 digits.</summary>
     private TestAttempt Numbers(OutputPolicy policy, int cap, int size, string before = "", OutputRoute route = OutputRoute.Pipe) => _bench.Attempt(new ProcessSpec
