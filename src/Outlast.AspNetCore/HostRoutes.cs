@@ -42,6 +42,7 @@ internal sealed class HostRoutes(Api api)
         HttpLog.ShutdownAsked(api.Log, order.Actor.Id, order.Actor.Via);
         using var over = api.OverWith(context);
         var left = await api.Departure.PrepareAsync(order, over.Token).ConfigureAwait(false);
+        api.Restart?.CallOff();
         api.GoAfter(context);
         await Api.AnswerAsync(context, StatusCodes.Status202Accepted, View(left, mode), OutlastJson.Wire.ShutdownView).ConfigureAwait(false);
     }
@@ -59,18 +60,20 @@ internal sealed class HostRoutes(Api api)
         HttpLog.RestartAsked(api.Log, actor.Id, actor.Via, program is null ? "itself" : string.Join(' ', program));
         if (api.Restart is not { } restart) throw new RestartRefusedException("This host is part of another program, and only that can replace it.");
         var version = await restart.PrepareAsync(program, asker, context.RequestAborted).ConfigureAwait(false);
+        HostRemainder left;
         try
         {
-            var left = await api.Departure.PrepareAsync(new(DepartureMode.Restart, actor), CancellationToken.None).ConfigureAwait(false);
-            api.GoAfter(context);
-            var facts = api.Host.Facts;
-            await Api.AnswerAsync(context, StatusCodes.Status202Accepted, new RestartView(facts.Epoch, facts.Version, version, left.Running, left.Queued), OutlastJson.Wire.RestartView).ConfigureAwait(false);
+            left = await api.Departure.PrepareAsync(new(DepartureMode.Restart, actor), CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception) when (!context.Response.HasStarted)
+        catch
         {
-            restart.CallOff();
+            restart.Withdraw();
             throw;
         }
+        // From here on it stands, whether its answer arrives or not.
+        api.GoAfter(context);
+        var facts = api.Host.Facts;
+        await Api.AnswerAsync(context, StatusCodes.Status202Accepted, new RestartView(facts.Epoch, facts.Version, version, left.Running, left.Queued), OutlastJson.Wire.RestartView).ConfigureAwait(false);
     }
 
     private static ShutdownView View(HostRemainder left, DepartureMode mode) => new(

@@ -9,9 +9,13 @@ public interface IHostRestart
     /// <param name="cancel">Gives up; the host goes on.</param>
     /// <returns>The version that follows.</returns>
     /// <exception cref="RestartRefusedException">It cannot serve, or tasks ask too often.</exception>
+    /// <exception cref="DrainingException">Another follows already, or the host goes for good.</exception>
     Task<string> PrepareAsync(IReadOnlyList<string>? program, TaskId? asker, CancellationToken cancel);
 
-    /// <summary>Nothing follows.</summary>
+    /// <summary>What was to follow does not; the host goes on, and may be asked again.</summary>
+    void Withdraw();
+
+    /// <summary>The host goes for good: nothing follows from now on, not even a program that is being looked at.</summary>
     void CallOff();
 }
 

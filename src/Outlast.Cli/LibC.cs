@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Outlast.Cli;
 
@@ -11,6 +12,7 @@ internal static partial class LibC
     private const int O_CREAT = 0x40, O_CLOEXEC = 0x80000, F_GETFL = 3, F_SETFL = 4, LOCK_EX = 2, LOCK_NB = 4, WNOHANG = 1;
     private const int F_SETFD = 2, FD_CLOEXEC = 1, CLOSE_RANGE_CLOEXEC = 4, SIGPIPE = 13, SIG_SETMASK = 2, W_OK = 2, X_OK = 1;
     private const nuint TIOCGWINSZ = 0x5413;
+    private const uint MFD_CLOEXEC = 1;
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint write(int fd, ref readonly byte buffer, nuint count);
@@ -47,6 +49,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(int fd, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int memfd_create(string name, uint flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int ftruncate(int fd, nint length);
@@ -92,6 +97,9 @@ internal static partial class LibC
 
     public static void Kill(int pid) => kill(pid, 9);
 
+    private const int MostLooks = 500;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int access(string path, int mode);
 
@@ -110,6 +118,11 @@ internal static partial class LibC
     /// <summary>Opens for writing, and makes the file for its owner alone where it is not there.</summary>
     public static int Create(string path, int flags) => open(path, flags | O_CREAT | O_CLOEXEC, 0x180); // 0600
 
+    /// <summary>A file without a place on any disk.</summary>
+    /// <exception cref="IOException">There is no room for one.</exception>
+    public static SafeFileHandle CreateInMemory(string name) =>
+        memfd_create(name, MFD_CLOEXEC) is var fd and >= 0 ? new(fd, ownsHandle: true) : throw new IOException($"No file can be made in memory: {Marshal.GetLastPInvokeErrorMessage()}");
+
     public static bool TryLock(int fd) => flock(fd, LOCK_EX | LOCK_NB) == 0;
 
     public static void Truncate(int fd) => ftruncate(fd, 0);
@@ -124,6 +137,13 @@ internal static partial class LibC
     {
         if (waitpid(child, out var status, WNOHANG) <= 0) return null;
         return (status & 0x7f) == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f);
+    }
+
+    /// <summary>Ends a child of ours and waits until it is gone: not for ever, for what waits for a disk dies late, and what is no child any more never tells.</summary>
+    public static void Bury(int child)
+    {
+        kill(child, 9);
+        for (var looks = 0; looks < MostLooks && waitpid(child, out _, WNOHANG) == 0; looks++) Thread.Sleep(Look);
     }
 
     public static void Close(int fd) => close(fd);

@@ -9,9 +9,15 @@ internal sealed class Farewell(IHostDeparture departure, IHostRestart restart, I
     /// <summary>A disk that does not answer keeps no host here.</summary>
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
 
+    private volatile bool _isUnderWay;
+
+    /// <summary>Whether the host was told to go.</summary>
+    public bool IsUnderWay => _isUnderWay;
+
     /// <summary>Leaves for good; processes go on.</summary>
     public async Task LeaveAsync(string why)
     {
+        _isUnderWay = true;
         restart.CallOff();
         try
         {

@@ -73,7 +73,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
     /// <returns>What the program that follows in this process is to be told; none: none follows.</returns>
     private async Task<(IReadOnlyList<string> Program, Handover Left)?> ServeAsync(OutlastServerOptions server, OutlastSettings settings, bool json, CancellationToken cancel)
     {
-        var restart = new HostRestart(folder, _starter, Options(), before?.AskedByTasks ?? [], context.Time);
+        var restart = new HostRestart(_starter, Options(), before?.AskedByTasks ?? [], context.Time);
         var app = Build(server, settings, restart);
         var status = app.Services.GetRequiredService<IHostStatus>();
         var lifetime = app.Services.GetRequiredService<IHostApplicationLifetime>();

@@ -33,8 +33,7 @@ internal sealed class OwnProgram(Caller caller, TimeProvider time, string folder
         }
         catch (OperationCanceledException)
         {
-            LibC.Kill(child);
-            while (LibC.ExitCodeOf(child) is null) await Task.Delay(Pause, time, CancellationToken.None);
+            LibC.Bury(child);
             throw;
         }
         return new(code.Value, await File.ReadAllTextAsync(said, cancel), await File.ReadAllTextAsync(complained, cancel));

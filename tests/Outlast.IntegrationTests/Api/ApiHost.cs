@@ -39,7 +39,7 @@ internal sealed class ApiHost : IAsyncDisposable
     public static readonly ImmutableSortedDictionary<string, string> Environment =
         ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal).Add("PATH", "/usr/bin:/bin").Add("LANG", "C.UTF-8").Add("API_KEY", "hush-hush-hush");
 
-    public static async Task<ApiHost> StartAsync(TimeProvider? time = null, Func<OutlastServerOptions, OutlastServerOptions>? options = null, TaskDefaults? defaults = null, ScratchFolder? scratch = null)
+    public static async Task<ApiHost> StartAsync(TimeProvider? time = null, Func<OutlastServerOptions, OutlastServerOptions>? options = null, TaskDefaults? defaults = null, ScratchFolder? scratch = null, IHostRestart? restart = null)
     {
         var folder = scratch ?? new ScratchFolder();
         var chosen = new OutlastServerOptions { SocketPath = folder.File("host.sock") };
@@ -52,6 +52,7 @@ internal sealed class ApiHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostStatus>(tasks);
         builder.Services.AddSingleton<IHostDeparture>(tasks);
         builder.Services.AddSingleton(new HostEnvironment(Environment));
+        if (restart is not null) builder.Services.AddSingleton(restart);
         if (time is not null) builder.Services.AddSingleton(time);
         if (defaults is not null) builder.Services.AddSingleton(defaults);
         var app = builder.Build();

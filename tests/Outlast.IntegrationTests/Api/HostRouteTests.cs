@@ -111,6 +111,64 @@ public sealed class HostRouteTests
     }
 
     [Fact]
+    [Trait("Requirement", "V-35")]
+    public async Task A_restart_that_was_begun_stands_though_nobody_waits_for_its_answer_any_more()
+    {
+        var restart = new ReadyRestart();
+        await using var host = await ApiHost.StartAsync(restart: restart);
+        var stopping = new TaskCompletionSource();
+        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(stopping.SetResult);
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.Tasks.ReadyToGo = ready.Task;
+        using var patience = new CancellationTokenSource();
+        var asked = host.Client.RestartAsync(cancel: patience.Token);
+        await Eventually.TrueAsync(() => host.Tasks.Departures.Count == 1, "the host is asked");
+
+        await patience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+        await restart.CallerGone.Task.Soon();
+        ready.SetResult();
+
+        await stopping.Task.Soon();
+        Assert.True(restart.Follows);
+    }
+
+    [Fact]
+    public async Task After_a_shutdown_nothing_follows_and_after_a_restart_that_failed_another_may()
+    {
+        var restart = new ReadyRestart();
+        await using var host = await ApiHost.StartAsync(restart: restart);
+        host.Tasks.ReadyToGo = Task.FromException(new InvalidOperationException("no"));
+        using var failed = await host.PostAsync("/v1/host/restart", "{}");
+        Assert.Equal((HttpStatusCode.InternalServerError, false, false), (failed.StatusCode, restart.Follows, restart.IsCalledOff));
+        using var stays = await host.PostAsync("/v1/host/shutdown", "{}");
+        Assert.False(restart.IsCalledOff);
+
+        host.Tasks.ReadyToGo = Task.CompletedTask;
+        using var goes = await host.PostAsync("/v1/host/shutdown", "{}");
+        Assert.Equal((HttpStatusCode.Accepted, true), (goes.StatusCode, restart.IsCalledOff));
+    }
+
+    /// <summary>Every program can follow.</summary>
+    private sealed class ReadyRestart : IHostRestart
+    {
+        public TaskCompletionSource CallerGone { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public bool Follows { get; private set; }
+        public bool IsCalledOff { get; private set; }
+
+        public Task<string> PrepareAsync(IReadOnlyList<string>? program, TaskId? asker, CancellationToken cancel)
+        {
+            cancel.Register(() => CallerGone.TrySetResult());
+            Follows = true;
+            return Task.FromResult("9.9.9");
+        }
+
+        public void Withdraw() => Follows = false;
+
+        public void CallOff() => (Follows, IsCalledOff) = (false, true);
+    }
+
+    [Fact]
     public async Task A_host_that_is_part_of_another_program_is_not_replaced()
     {
         await using var host = await ApiHost.StartAsync();

@@ -120,6 +120,48 @@ public sealed class RestartTests
         Assert.Equal(pid, folder.HostPid);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Requirement", "B16")]
+    public async Task Who_wants_the_host_to_go_while_its_successor_is_looked_at_is_obeyed(bool signals)
+    {
+        await using var folder = new OutlastFolder();
+        using var host = folder.Start(OutlastFolder.Program, "serve", "--json");
+        await host.SeeAsync("\n");
+        var slow = await ProgramAsync(folder, $": >{folder.File("looking")}; while [ ! -e {folder.File("go")} ]; do sleep 0.02; done; echo ok 9.9.9");
+        var restart = AskAsync(folder, new() { ["program"] = new JsonArray(slow) });
+        await Eventually.TrueAsync(() => File.Exists(folder.File("looking")), "the program is looked at");
+
+        if (signals) host.Signal("TERM");
+        else Assert.Equal(0, (await folder.RunAsync("shutdown")).Code);
+        await File.WriteAllTextAsync(folder.File("go"), "");
+
+        Assert.Equal(0, (await host.EndAsync()).Code);
+        Assert.False(File.Exists(folder.Data.HostFile));
+        // Whatever became of its answer.
+        await Task.WhenAny(restart).Soon();
+        if (restart.IsCompletedSuccessfully) Assert.Equal(503, (await restart).Status);
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-35")]
+    public async Task What_a_program_says_beside_its_answer_does_not_make_it_unfit_and_needs_no_disk()
+    {
+        await using var folder = new OutlastFolder();
+        await folder.RunAsync("run", "--", "true");
+        Directory.CreateDirectory(Path.Combine(folder.Data.Logs, "check.log"));
+        var epoch = Epoch(folder);
+
+        var unfit = await AskAsync(folder, new() { ["program"] = new JsonArray(await ProgramAsync(folder, "echo 'ok, but'; echo 'outlast: no luck today' >&2; exit 6")) });
+        var (status, answer) = await AskAsync(folder, new() { ["program"] = new JsonArray(await ProgramAsync(folder, "echo 'a warning' >&2; echo ok 9.9.9")) });
+
+        Assert.Equal(409, unfit.Status);
+        Assert.Contains("cannot follow: no luck today\nok, but", (string)unfit.Answer["detail"]!, StringComparison.Ordinal);
+        Assert.Equal((202, "9.9.9"), (status, (string)answer["nextVersion"]!));
+        await Eventually.TrueAsync(() => Epoch(folder) > epoch, "it serves");
+    }
+
     [Fact]
     public async Task A_restart_where_no_host_runs_starts_one()
     {
@@ -263,6 +305,15 @@ public sealed class RestartTests
         {
             return null;
         }
+    }
+
+    /// <summary>A program that answers a check as it is told to, and else is this one, after something of its own.</summary>
+    private static async Task<string> ProgramAsync(OutlastFolder folder, string check, string before = "")
+    {
+        var file = folder.File(Path.GetRandomFileName());
+        await File.WriteAllTextAsync(file, $"#!/bin/sh\ncase \"$*\" in *--check*) {check}; exit; esac\n{before}\nexec '{OutlastFolder.Program}' \"$@\"\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return file;
     }
 
     private static JsonNode HostFile(OutlastFolder folder) => JsonNode.Parse(File.ReadAllText(folder.Data.HostFile))!;
