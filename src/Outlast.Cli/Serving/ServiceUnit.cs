@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Outlast.Cli.Rendering;
+using Outlast.Cli.Verbs;
 
 namespace Outlast.Cli.Serving;
 
@@ -11,10 +13,11 @@ internal static class ServiceUnit
 
     /// <summary>Writes the unit and says what to do next, which only its reader may decide.</summary>
     /// <exception cref="CommandException">Another unit is there.</exception>
-    public static int Install(CommandContext context, bool forSystem, bool printOnly, bool force)
+    public static int Install(CommandContext context, IPEndPoint? listen, bool forSystem, bool printOnly, bool force)
     {
         var folder = DataFolder.Of(context.Caller.Variable);
-        var text = Compose(folder, context.Caller.Script is { } script ? [script] : [.. HostStarter.ProgramArguments()], forSystem ? LibC.UserId : null);
+        IEnumerable<string> program = context.Caller.Script is { } script ? [script] : HostStarter.ProgramArguments();
+        var text = Compose(folder, [.. program, ServeVerb.Name, .. listen is null ? Array.Empty<string>() : [ServeVerb.ListenOption, listen.ToString()]], forSystem ? LibC.UserId : null);
         if (printOnly)
         {
             context.Terminal.Write(Encoding.UTF8.GetBytes(text));
@@ -29,9 +32,9 @@ internal static class ServiceUnit
 
     /// <summary>The unit's text.</summary>
     /// <param name="folder">The data folder.</param>
-    /// <param name="program">The argument list that starts this program.</param>
+    /// <param name="serve">The argument list that starts the host.</param>
     /// <param name="user">Whose host it is, where the system's manager starts it.</param>
-    public static string Compose(DataFolder folder, IReadOnlyList<string> program, uint? user) =>
+    public static string Compose(DataFolder folder, IReadOnlyList<string> serve, uint? user) =>
         $"""
         [Unit]
         Description=Outlast: background work that outlasts its host
@@ -39,7 +42,7 @@ internal static class ServiceUnit
         [Service]
         Type=exec
         {(user is { } uid ? string.Create(CultureInfo.InvariantCulture, $"User={uid}\n") : "")}Environment={Quote($"OUTLAST_DATA={folder.Path}")}
-        ExecStart={string.Join(' ', program.Append("serve").Select(word => Quote(word).Replace("$", "$$", StringComparison.Ordinal)))}
+        ExecStart={string.Join(' ', serve.Select(word => Quote(word).Replace("$", "$$", StringComparison.Ordinal)))}
         # A stop or restart of the service is one of the host alone: commands go on, and the next host takes them over.
         KillMode=process
         # A command that is killed for its hunger for memory is no fault of the service.

@@ -26,13 +26,14 @@ internal static class ServeVerb
         {
             if (!result.GetValue(install) && new[] { system, print, force }.FirstOrDefault(result.GetValue) is { } lone) result.AddError($"{lone.Name} is for --install only");
             if (result.GetValue(install) && result.GetValue(check)) result.AddError("--install and --check exclude each other");
+            if (result.GetValue(install) && result.GetValue(json)) result.AddError("--json is not for --install: what it prints is to be read and typed");
         });
         command.Options.Add(listen);
         command.Options.Add(check);
         command.Options.Add(onDemand);
         command.SetAction(async (parsed, cancel) => parsed.GetValue(check)
             ? StartCheck.Run(context)
-            : parsed.GetValue(install) ? ServiceUnit.Install(context, parsed.GetValue(system), parsed.GetValue(print), parsed.GetValue(force))
+            : parsed.GetValue(install) ? ServiceUnit.Install(context, Address(parsed.GetValue(listen)), parsed.GetValue(system), parsed.GetValue(print), parsed.GetValue(force))
             : await HostProgram.RunAsync(context, Address(parsed.GetValue(listen)), parsed.GetValue(onDemand), parsed.GetValue(json), cancel));
         return command;
     }

@@ -56,6 +56,20 @@ public sealed class InstallTests
         await VerifyAsync(file);
     }
 
+    [Fact]
+    [Trait("Requirement", "U-33")]
+    public async Task A_service_listens_where_it_was_told_to()
+    {
+        await using var folder = new OutlastFolder();
+        Assert.Contains($"ExecStart={OutlastFolder.Program} serve --listen 127.0.0.1:8000", (await folder.RunAsync("serve", "--install", "--print", "--listen", "127.0.0.1:8000")).Lines);
+        foreach (var wrong in (string[][])[["--listen", "0.0.0.0:8000"], ["--json"]])
+        {
+            var refused = await folder.RunAsync(["serve", "--install", "--print", .. wrong]);
+            Assert.Equal((2, ""), (refused.Code, refused.Output));
+            Assert.Contains(wrong[0], refused.Error, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>By systemd's own word, where it is installed.</summary>
     private static async Task VerifyAsync(string file)
     {
