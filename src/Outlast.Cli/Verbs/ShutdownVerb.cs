@@ -41,12 +41,20 @@ internal static class ShutdownVerb
             return ExitCodes.Ok;
         }
         var holder = context.Door.Holder();
-        if (wish.Mode is not Leave) context.Terminal.Say($"{(wish.Mode is Drain ? "waiting for what runs to end" : "stopping every task")}; until then the host takes no new work. Ctrl-C calls it off");
+        if (wish.Mode is Drain) context.Terminal.Say($"waiting for what runs to end, {await PatienceAsync(client, wish, cancel)}; until then the host takes no new work, but from what it waits for. Ctrl-C calls it off");
+        if (wish.Mode is StopTasks) context.Terminal.Say("stopping every task; until then the host takes no new work. Ctrl-C calls it off");
         var left = await client.ShutdownAsync(wish, cancel);
         await context.Door.AwaitGoneAsync(holder, cancel);
         if (json) Json.Write(context.Terminal, left, OutlastJson.Wire.ShutdownView);
         else context.Terminal.Line(Describe(left));
         return ExitCodes.Ok;
+    }
+
+    /// <summary>How long the host waits: as asked for, or by its own setting.</summary>
+    private static async Task<string> PatienceAsync(OutlastHttpClient client, ShutdownRequestBody wish, CancellationToken cancel)
+    {
+        var limit = wish.DrainLimit ?? (await client.HostAsync(cancel)).Limits.FirstOrDefault(s => s.Key == "host.drainLimit")?.Value ?? "none";
+        return limit == "none" ? "however long that takes" : $"at most {limit} (--drain-limit)";
     }
 
     private static string Describe(ShutdownView left)

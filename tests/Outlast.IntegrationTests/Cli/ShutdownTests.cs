@@ -19,6 +19,7 @@ public sealed class ShutdownTests
 
         var gone = await drain.EndAsync();
         Assert.Equal((0, "the host is gone; 1 queued task waits for the next host\n"), (gone.Code, gone.Output));
+        Assert.Contains("waiting for what runs to end, at most 1m (--drain-limit);", gone.Error, StringComparison.Ordinal);
         Assert.Contains("Ctrl-C calls it off", gone.Error, StringComparison.Ordinal);
         Assert.Equal(3, (await folder.RunAsync("wait", "1")).Code);
         Assert.Equal(0, (await folder.RunAsync("wait", "2")).Code);
@@ -49,11 +50,29 @@ public sealed class ShutdownTests
 
         drain.Signal("INT");
 
-        Assert.Equal(130, (await drain.EndAsync()).Code);
+        var broken = await drain.EndAsync();
+        Assert.Equal(130, broken.Code);
+        Assert.Contains("however long that takes", broken.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await folder.RunAsync("run", "--", "true")).Code);
         Assert.Equal(pid, folder.HostPid);
         await File.WriteAllTextAsync(folder.File("go"), "");
         Assert.Equal(0, (await folder.RunAsync("wait", "1")).Code);
+    }
+
+    [Fact]
+    [Trait("Requirement", "A20")]
+    public async Task A_task_that_is_waited_for_may_still_run_others_and_wait_for_them()
+    {
+        await using var folder = new OutlastFolder();
+        var id = (await folder.RunAsync("run", "-d", "--", "sh", "-c", $"while [ ! -e {folder.File("go")} ]; do sleep 0.02; done; '{OutlastFolder.Program}' run -- sh -c 'echo child; exit 6'")).Output.Trim();
+        using var drain = folder.Start(OutlastFolder.Program, "shutdown", "--drain", "--drain-limit", "none");
+        await NotReadyAsync(folder);
+
+        await File.WriteAllTextAsync(folder.File("go"), "");
+
+        Assert.Equal((0, "the host is gone; no task was open\n"), (await drain.EndAsync()) is var gone ? (gone.Code, gone.Output) : default);
+        Assert.Equal(6, (await folder.RunAsync("wait", id)).Code);
+        Assert.Equal("child\n", (await folder.RunAsync("logs", id)).Output);
     }
 
     [Fact]
