@@ -21,6 +21,8 @@ internal sealed class HostConnection : IDisposable
             UseCookies = false,
             AllowAutoRedirect = false,
             ActivityHeadersPropagator = null,
+            // A body that is held back goes when the host asks for it, and not before.
+            Expect100ContinueTimeout = TimeSpan.FromDays(1),
             ConnectCallback = ConnectAsync,
         })
         { Timeout = Timeout.InfiniteTimeSpan };
@@ -37,13 +39,15 @@ internal sealed class HostConnection : IDisposable
         var patience = StartPatience();
         while (true)
         {
+            var request = build();
+            var held = repeatable || !Retries ? null : HeldContent.Hold(request);
             try
             {
-                return await TrySendAsync(build, cancel).ConfigureAwait(false);
+                return await TrySendAsync(request, cancel).ConfigureAwait(false);
             }
             catch (HttpRequestException e)
             {
-                var arrived = e.HttpRequestError != HttpRequestError.ConnectionError;
+                var arrived = e.HttpRequestError != HttpRequestError.ConnectionError && held is not { WasAskedFor: false };
                 if (arrived && !repeatable) throw Unreachable(maybeDone: true, e);
                 if (!await patience.HoldAsync(cancel).ConfigureAwait(false)) throw Unreachable(arrived, e);
             }
@@ -62,9 +66,8 @@ internal sealed class HostConnection : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<HttpResponseMessage> TrySendAsync(Func<HttpRequestMessage> build, CancellationToken cancel)
+    private async Task<HttpResponseMessage> TrySendAsync(HttpRequestMessage request, CancellationToken cancel)
     {
-        var request = build();
         request.RequestUri = new Uri(_address.Url ?? new Uri("http://outlast"), request.RequestUri!.OriginalString);
         if (_address.Token is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         if (_options.Via is { } via) request.Headers.Add("Outlast-Via", via);

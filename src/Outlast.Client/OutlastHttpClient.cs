@@ -65,7 +65,7 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<LeftoversView> StopLeftoversAsync(string id, string? reason = null, bool? now = null, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/stop", new(reason, now, Leftovers: true), OutlastJson.Wire.StopRequestBody), OutlastJson.Wire.LeftoversView, repeatable: true, cancel);
 
-    /// <summary>Moves limits of a task that has not ended. Not repeated when nobody knows if it arrived.</summary>
+    /// <summary>Moves limits of a task that has not ended. Repeated only while it is certain that the host has not begun with it.</summary>
     public Task<TaskView> ExtendAsync(string id, ExtendRequestBody request, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/extend", request, OutlastJson.Wire.ExtendRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);
 
@@ -91,7 +91,7 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<RemovedView> RemoveAsync(string id, bool force = false, CancellationToken cancel = default) =>
         AskAsync(() => new(HttpMethod.Delete, $"{Route(id)}{(force ? "?force=true" : "")}"), OutlastJson.Wire.RemovedView, repeatable: false, cancel);
 
-    /// <summary>Hands bytes, and then end-of-file where that is wanted, to the open standard input of a running task. Not repeated when nobody knows if it arrived.</summary>
+    /// <summary>Hands bytes, and then end-of-file where that is wanted, to the open standard input of a running task. Repeated only while it is certain that the host has not begun with it.</summary>
     /// <remarks>A full pipe is an <see cref="OutlastProblemException"/> of type <see cref="ProblemTypes.InputFull"/>; its <c>taken</c> says how many bytes were taken all the same.</remarks>
     public Task<InputView> SendAsync(string id, ReadOnlyMemory<byte> bytes, bool eof = false, CancellationToken cancel = default) => AskAsync(() =>
     {

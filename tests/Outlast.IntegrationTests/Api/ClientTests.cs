@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using System.Text;
+using Outlast.AspNetCore;
 using Outlast.Client;
 using Outlast.TestKit;
 using Xunit;
@@ -112,6 +114,33 @@ public sealed class ClientTests
         for (var i = 0; i < 4; i++) second.Tasks.Happen(TaskEventType.HostStarted);
         Assert.True(await next.Soon());
         Assert.Equal(4, frames.Current.Event!.Seq);
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-07")]
+    public async Task What_may_be_done_once_only_is_repeated_where_the_host_had_not_begun_with_it()
+    {
+        using var scratch = new ScratchFolder();
+        using var going = OutlastServer.Listen(new UnixDomainSocketEndPoint(scratch.File("host.sock")));
+        using var client = new OutlastHttpClient(HostAddress.OfSocket(scratch.File("host.sock")), Patient);
+        var id = StoredTasks.Queued().Id.ToString();
+        var extended = client.ExtendAsync(id, new() { Timeout = "+30m" });
+        // A host that goes with a request that it has not looked at.
+        using (var connection = await going.AcceptAsync()) Assert.Contains("Expect: 100-continue", await ReadAsync(connection), StringComparison.Ordinal);
+
+        using (var connection = await going.AcceptAsync())
+        {
+            await ReadAsync(connection);
+            await connection.SendAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray());
+            Assert.Contains("+30m", await ReadAsync(connection), StringComparison.Ordinal);
+        }
+        Assert.True((await Assert.ThrowsAsync<HostUnreachableException>(() => extended.Soon())).MaybeDone);
+
+        static async Task<string> ReadAsync(Socket connection)
+        {
+            var bytes = new byte[4096];
+            return Encoding.ASCII.GetString(bytes, 0, await connection.ReceiveAsync(bytes));
+        }
     }
 
     [Fact]
