@@ -31,6 +31,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
     private readonly HostStarter _starter = new(folder, context.Caller, context.Time);
     private IReadOnlyList<Socket> _sockets = [];
     private HostLock? _lock;
+    private Farewell? _going;
     private bool _serves;
 
     public static async Task<int> RunAsync(CommandContext context, IPEndPoint? listen, bool onDemand, bool json, CancellationToken cancel)
@@ -49,9 +50,15 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
             // Nothing to tell anybody: the verb that started us waits for the winner.
             return e.ExitCode;
         }
+        catch (Exception) when (host is { _going.IsUnderWay: true, _serves: false })
+        {
+            // Told to go before it served: that is no failure to serve, and nobody is to serve instead.
+            host.Leave();
+            return ExitCodes.Ok;
+        }
         catch (Exception e) when (before is { Former.Count: > 0 } && !host._serves)
         {
-            context.Terminal.Say($"{ProgramVersion.Text} cannot serve: {e.Message}. {before.Version} serves again");
+            context.Terminal.Say($"{ProgramVersion.Text} cannot serve: {e.Message.TrimEnd('.')}. {before.Version} serves again");
             throw host.Follow(before.Former, before with { Former = [], Failure = e.Message });
         }
     }
@@ -77,7 +84,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         var app = Build(server, settings, restart);
         var status = app.Services.GetRequiredService<IHostStatus>();
         var lifetime = app.Services.GetRequiredService<IHostApplicationLifetime>();
-        var going = new Farewell(app.Services.GetRequiredService<IHostDeparture>(), restart, lifetime, context.Time);
+        var going = _going = new Farewell(app.Services.GetRequiredService<IHostDeparture>(), restart, lifetime, context.Time);
         var watch = new IdleWatch(status, going, context.Time, settings.HostIdleTimeout ?? LongestIdle);
         watch.Count(app);
         app.UseOutlast();

@@ -146,6 +146,30 @@ public sealed class RestartTests
 
     [Fact]
     [Trait("Requirement", "V-35")]
+    public async Task A_successor_that_is_told_to_go_before_it_serves_goes_and_brings_nobody_back()
+    {
+        await using var folder = new OutlastFolder();
+        using var host = folder.Start(OutlastFolder.Program, "serve", "--json");
+        await host.SeeAsync("\n");
+        var slow = await ProgramAsync(folder, "echo ok 9.9.9", $": >{folder.File("here")}; while [ ! -e {folder.File("go")} ]; do sleep 0.02; done");
+        Assert.Equal(202, (await AskAsync(folder, new() { ["program"] = new JsonArray(slow) })).Status);
+        await Eventually.TrueAsync(() => File.Exists(folder.File("here")), "the former host is gone");
+        using var other = Outlast.Sqlite.Database.OpenWriter(folder.Data.Database);
+        other.Run("BEGIN IMMEDIATE");
+        await File.WriteAllTextAsync(folder.File("go"), "");
+        await Eventually.TrueAsync(() => HearsHangups(host.Pid), "the successor hears signals");
+
+        host.Signal("TERM");
+
+        var gone = await host.EndAsync();
+        Assert.Equal(0, gone.Code);
+        Assert.DoesNotContain("serves again", gone.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.Data.HostFile));
+        other.Run("ROLLBACK");
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-35")]
     public async Task What_a_program_says_beside_its_answer_does_not_make_it_unfit_and_needs_no_disk()
     {
         await using var folder = new OutlastFolder();
@@ -315,6 +339,10 @@ public sealed class RestartTests
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return file;
     }
+
+    /// <summary>Whether it catches SIGHUP, as a program of this kind does from the moment on when it cares for signals.</summary>
+    private static bool HearsHangups(int pid) =>
+        File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("SigCgt:", StringComparison.Ordinal)) is var caught && (Convert.ToUInt64(caught[7..].Trim(), 16) & 1) != 0;
 
     private static JsonNode HostFile(OutlastFolder folder) => JsonNode.Parse(File.ReadAllText(folder.Data.HostFile))!;
 
