@@ -136,10 +136,15 @@ public sealed class TestAttempt
 
     public async Task<TaskOutcome> RunAsync(CancellationToken letGo = default)
     {
-        var outcome = await _bench.Runner.RunAsync(Context, letGo);
-        // What ended at once was not told before its end.
-        if (Context is { Process: { } process, LaunchedAt: not null }) _launched.TrySetResult(process);
-        return outcome;
+        try
+        {
+            return await _bench.Runner.RunAsync(Context, letGo);
+        }
+        finally
+        {
+            // What was over, or left alone, at once was not told before.
+            if (Context is { Process: { } process, LaunchedAt: not null }) _launched.TrySetResult(process);
+        }
     }
 
     public Task<AttemptFinding> ExamineAsync() => _bench.Runner.ExamineAsync(Context, default);

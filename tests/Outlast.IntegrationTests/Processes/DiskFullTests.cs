@@ -60,8 +60,8 @@ public sealed class DiskFullTests : IAsyncLifetime
             }
             catch (NeverStartedException)
             {
-                // Of a wrapper that was spawned and could not begin, the folder stays as the proof. One that is over at once has not been told of.
-                Assert.True(Directory.Exists(attempt.Folder) || !attempt.Launched.IsCompleted);
+                // Of a wrapper that was spawned and could not begin, the folder stays as the proof.
+                Assert.Equal(attempt.Launched.IsCompleted, Directory.Exists(attempt.Folder));
                 Assert.Equal(FindingKind.NeverStarted, (await attempt.ExamineAsync()).Kind);
                 Assert.Empty(ProcessBench.MarkedBy(attempt.Task));
                 if (Directory.Exists(attempt.Folder)) Directory.Delete(_bench.Data.Task(attempt.Task), recursive: true);
