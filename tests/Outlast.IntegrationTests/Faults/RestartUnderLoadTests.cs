@@ -14,7 +14,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
 {
     private const int Submitters = 64, Processes = 200, Restarts = 20;
     private static readonly Dictionary<string, string> Settings = new() { ["OUTLAST_CONCURRENCY_PROCESSES"] = "300" };
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3), Timeout = TimeSpan.FromHours(10);
 
     [Fact]
     [Trait("Requirement", "V-07")]
@@ -35,7 +35,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         var lasting = await Task.WhenAll(Enumerable.Range(0, Processes / 10).Select(n => StartLastingAsync(data, collector, gate, n * 10, 10, giveUp.Token)));
         var ids = lasting.SelectMany(l => l).ToList();
         output.WriteLine($"{ids.Count} processes after {clock.Elapsed.TotalSeconds:0} s");
-        var clients = Enumerable.Range(0, Submitters).Select(n => WorkAsync(data, collector, n, enough.Token, giveUp.Token)).ToArray();
+        var clients = Enumerable.Range(0, Submitters).Select(n => WorkAsync(data, collector, n, ids[n], enough.Token, giveUp.Token)).ToArray();
         var events = FollowEventsAsync(data, ids[^1], giveUp.Token);
 
         using var person = Connect(data);
@@ -49,10 +49,12 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         Assert.False(host.HasExited, host.Log);
 
         await enough.CancelAsync();
-        await Task.WhenAll(clients);
-        foreach (var id in ids)
+        var extensions = await Task.WhenAll(clients);
+        foreach (var (n, id) in ids.Index())
         {
             var task = await person.GetAsync(id, cancel: giveUp.Token);
+            // Each extension was heard, and none twice.
+            Assert.Equal((long)(Timeout + TimeSpan.FromMinutes(n < Submitters ? extensions[n] : 0)).TotalMilliseconds, task.Limits?.TimeoutMs);
             Assert.Equal(("running", 1), (task.State, task.Attempt));
             // A host that goes soon after its coming leaves some to the next.
             Assert.InRange(task.Adoptions, 1, Restarts);
@@ -87,15 +89,20 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         return ids;
     }
 
-    /// <summary>Submits, follows or stops, awaits, again and again. Any exception is an error that a person would have seen.</summary>
-    private static async Task WorkAsync(DataFolder data, EvidenceCollector collector, int number, CancellationToken enough, CancellationToken giveUp)
+    /// <summary>Submits, extends, looks, follows or stops, awaits, again and again. Any exception is an error that a person would have seen.</summary>
+    /// <returns>How often it has given a lasting task a minute more.</returns>
+    private static async Task<int> WorkAsync(DataFolder data, EvidenceCollector collector, int number, string lasting, CancellationToken enough, CancellationToken giveUp)
     {
         using var client = Connect(data);
         var random = new Random(number);
-        for (var n = 0; !enough.IsCancellationRequested; n++)
+        var n = 0;
+        for (; !enough.IsCancellationRequested; n++)
         {
             var plan = new PlannedTask(Invariant($"s{number}-{n}"), new(1, random.Next(1, 2000)), random.Next(3), Repeatable: false);
             var id = await SubmitAsync(client, collector, plan, collector.Witness.Command(plan, 500, TimeSpan.FromMilliseconds(random.Next(100, 600))), giveUp);
+            await client.ExtendAsync(lasting, new("+1m"), giveUp);
+            await client.GetAsync(id, cancel: giveUp);
+            await client.ListAsync(new() { Limit = 5 }, giveUp);
             if (random.Next(10) == 0)
             {
                 collector.StopAsked(id);
@@ -104,12 +111,13 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
             else if (random.Next(2) == 0) collector.Followed(await FollowAsync(client, id, giveUp));
             await client.WaitAsync(id, giveUp);
         }
+        return n;
     }
 
     private static async Task<string> SubmitAsync(OutlastHttpClient client, EvidenceCollector collector, PlannedTask plan, IReadOnlyList<string> argv, CancellationToken giveUp)
     {
         collector.Planned(plan);
-        var task = await client.SubmitAsync(new() { Name = plan.Key, Process = new() { Argv = argv, Cwd = "/" }, StopGrace = "400ms" }, plan.Key, giveUp);
+        var task = await client.SubmitAsync(new() { Name = plan.Key, Process = new() { Argv = argv, Cwd = "/" }, StopGrace = "400ms", Timeout = "10h" }, plan.Key, giveUp);
         collector.Acknowledged(task.Id, plan.Key);
         return task.Id;
     }
