@@ -73,8 +73,13 @@ public sealed class ScriptedRunner : ITaskRunner
         return await scripted.Outcome.Task.WaitAsync(letGo);
     }
 
-    public Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo) =>
-        _attempts.TryGetValue(attempt.Task, out var scripted) ? Ladder(scripted, stop, hurry) : Task.FromResult(new StopReport([], ["nothing had started"]));
+    public async Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo)
+    {
+        var report = new StopReport([], ["nothing had started"]);
+        // It may be adopted meanwhile: then whoever follows it now is to hear of the stop too.
+        for (ScriptedAttempt? stopped = null; _attempts.TryGetValue(attempt.Task, out var scripted) && scripted != stopped; stopped = scripted) report = await Ladder(scripted, stop, hurry);
+        return report;
+    }
 
     public ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures)
     {

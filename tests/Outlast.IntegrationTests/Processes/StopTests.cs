@@ -228,7 +228,8 @@ public sealed class StopTests : IAsyncLifetime
         {
             var attempt = _bench.Attempt(Shell("sleep 300"), TimeSpan.FromSeconds(20));
             var run = attempt.RunAsync();
-            await attempt.Launched.WaitAsync(TimeSpan.FromSeconds(10));
+            // Spawned by now; it is told of only later.
+            Assert.NotNull(attempt.Context.Process);
             if (round % 4 > 0) await Task.Delay(round % 4);
             var report = await attempt.StopAsync().Soon();
             Assert.Empty(report.Survivors);
