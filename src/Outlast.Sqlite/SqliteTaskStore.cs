@@ -116,6 +116,36 @@ public sealed class SqliteTaskStore : ITaskStore
     }
 
     /// <inheritdoc/>
+    public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => Readers.ReadAsync(database => NoticeReader.Steps(database, id), cancel);
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return Readers.ReadAsync(database => NoticeReader.Read(database, query), cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(move);
+        return cancel.IsCancellationRequested ? Task.FromCanceled<ImmutableArray<Notice>>(cancel) : Writer.WriteAsync(new MoveNoticesWrite(move));
+    }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => Readers.ReadAsync(database => NoticeReader.Sessions(database, name), cancel);
+
+    /// <inheritdoc/>
+    public Task SetSessionAsync(SessionChange change, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        return cancel.IsCancellationRequested ? Task.FromCanceled(cancel) : Writer.WriteAsync(new SetSessionWrite(change));
+    }
+
+    /// <inheritdoc/>
+    public Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default) => Readers.ReadAsync(database => NoticeReader.CountGroup(database, session, group, all: true), cancel);
+
+    /// <inheritdoc/>
     public async Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default)
     {
         do cancel.ThrowIfCancellationRequested();

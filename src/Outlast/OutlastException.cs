@@ -147,3 +147,45 @@ public sealed class StoreRefusedException(string message) : OutlastException(mes
 
 /// <summary>A host that goes away takes no new work.</summary>
 public sealed class DrainingException() : OutlastException("This host is going away and takes no new work.");
+
+/// <summary>The attempt is its host's no more: another one has it, or the task has ended.</summary>
+public sealed class ClaimLostException(TaskId task) : OutlastException($"The claim on task {task} is lost: another host has it, or it has ended.")
+{
+    /// <summary>The task.</summary>
+    public TaskId Task { get; } = task;
+}
+
+/// <summary>The wait would never end: who is waited for waits for the one that asks.</summary>
+public sealed class WaitCycleException(ImmutableArray<TaskId> path) : OutlastException($"That wait would never end, for they wait for each other: {string.Join(" waits for ", path)}.")
+{
+    /// <summary>From the task that asks, each waiting for the next, back to it.</summary>
+    public ImmutableArray<TaskId> Path { get; } = path;
+}
+
+/// <summary>The tree has no room for another task.</summary>
+public sealed class TreeFullException(TaskRecord top, string limit, int has, int max) : OutlastException($"Task {top.Number} can have no more below it: {limit} is {max}, and it has {has}.")
+{
+    /// <summary>The task above whose limit it is.</summary>
+    public TaskRecord Top { get; } = top;
+    /// <summary>Which limit: <c>tree.depth</c>, <c>tree.children</c>, <c>budget.tasks</c>.</summary>
+    public string Limit { get; } = limit;
+    /// <summary>How many there are.</summary>
+    public int Has { get; } = has;
+    /// <summary>How many there may be.</summary>
+    public int Max { get; } = max;
+}
+
+/// <summary>The question was answered or has expired before: the first wins.</summary>
+public sealed class QuestionOverException(TaskRecord record) : OutlastException(Describe(record))
+{
+    /// <summary>The task, with the answer that won, if its question was ever asked.</summary>
+    public TaskRecord Record { get; } = record;
+
+    private static string Describe(TaskRecord record) => record.Question switch
+    {
+        null => $"Task {record.Number} asks nothing: it is {Names.Of(record.State)}.",
+        { Answer: { Text: { } text } answer } => $"The question of task {record.Number} was answered before, by {answer.Actor.Id}: '{text}'.",
+        { Answer: not null } => $"The question of task {record.Number} has expired.",
+        _ => $"Task {record.Number} waits no longer: it is {Names.Of(record.State)}.",
+    };
+}

@@ -31,6 +31,10 @@ public sealed record TaskRecord
     public TaskId? RetryOf { get; init; }
     /// <summary>Its own attached children that have not ended.</summary>
     public int OpenChildren { get; init; }
+    /// <summary>At the top of a tree: how many tasks below it have not ended, at any depth, detached ones too.</summary>
+    public int OpenBelow { get; init; }
+    /// <summary>At the top of a tree, and where a budget counts tasks: how many were ever submitted below it.</summary>
+    public int EverBelow { get; init; }
     /// <summary>The attempt's outcome, held until its own children have ended (<c>phase: finishing</c>).</summary>
     public TaskOutcome? Outcome { get; init; }
     /// <summary>That it is asked to stop.</summary>
@@ -88,7 +92,13 @@ public sealed record ProcessFacts(int Pid, int? CommandPid, string BootId, long 
 /// <param name="ExpiresAt">When nobody may answer any more. None: never.</param>
 /// <param name="Default">The answer that expiry gives; none: the asker is told "expired".</param>
 /// <param name="Answer">What was answered, once it was; read by the next attempt if nobody ran the task then.</param>
-public sealed record Question(string Text, DateTimeOffset AskedAt, DateTimeOffset? ExpiresAt, string? Default, QuestionAnswer? Answer = null);
+public sealed record Question(string Text, DateTimeOffset AskedAt, DateTimeOffset? ExpiresAt, string? Default, QuestionAnswer? Answer = null)
+{
+    /// <summary>The answers that are taken; none given: any text.</summary>
+    public ImmutableArray<string>? Choices { get; init; }
+    /// <summary>Which question of the task it is: the name of the step that its answer becomes.</summary>
+    public string? Name { get; init; }
+}
 
 /// <summary>What was answered, by whom; without a text it expired.</summary>
 public sealed record QuestionAnswer(string? Text, Actor Actor, DateTimeOffset At);

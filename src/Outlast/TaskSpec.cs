@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Outlast;
 
@@ -42,10 +44,29 @@ public sealed record TaskSpec
     public ChildPolicy Children { get; init; } = ChildPolicy.Wait;
     /// <summary>Whether and how a failed attempt is tried again.</summary>
     public RetryPolicy? Retry { get; init; }
+    /// <summary>What the handler or the agent is given. None for processes.</summary>
+    public JsonElement? Input { get; init; }
+    /// <summary>Of which of its ends the session is told.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public NotifyPolicy Notify { get; init; } = NotifyPolicy.Each;
+    /// <summary>Among tasks that wait for the same place, larger ones go first; from -100 to 100.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Priority { get; init; }
+    /// <summary>What the task and everything below it may use together. None: no bound.</summary>
+    public TreeBudget? Budget { get; init; }
+
+    /// <summary>The name of the handler or the agent; none for processes.</summary>
+    public string? Subject => Handler ?? Agent;
 
     /// <summary>What runs it.</summary>
     public TaskKind Kind => Process is not null ? TaskKind.Process : Agent is not null ? TaskKind.Agent : TaskKind.Handler;
 }
+
+/// <summary>What a task and everything below it, detached children aside, may use together. What is spent ends the tree, cause <see cref="EndCause.Budget"/>.</summary>
+/// <param name="WallTime">The time from the task's first start. None: no bound.</param>
+/// <param name="OutputBytes">The output of all of them. None: no bound.</param>
+/// <param name="Tasks">How many tasks may ever be submitted below it; the next one is refused. None: no bound.</param>
+public sealed record TreeBudget(TimeSpan? WallTime = null, long? OutputBytes = null, int? Tasks = null);
 
 /// <summary>What a finished task does while its own children are open.</summary>
 public enum ChildPolicy

@@ -22,6 +22,13 @@ public sealed class FailingStore : ITaskStore
     public Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default) => Write(async () => { await _store.ForgetAsync(removedBefore, eventsBefore, cancel); return true; });
     public Task ProbeAsync(CancellationToken cancel = default) => Write(async () => { await _store.ProbeAsync(cancel); return true; });
 
+    public Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default) => Write(() => _store.MoveNoticesAsync(move, cancel));
+    public Task SetSessionAsync(SessionChange change, CancellationToken cancel = default) => Write(async () => { await _store.SetSessionAsync(change, cancel); return true; });
+
+    public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => _store.StepsAsync(id, cancel);
+    public Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default) => _store.NoticesAsync(query, cancel);
+    public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => _store.SessionsAsync(name, cancel);
+    public Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default) => _store.CountGroupAsync(session, group, cancel);
     public Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default) => _store.FindAsync(id, cancel);
     public Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default) => _store.FindKeyAsync(key, cancel);
     public Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default) => _store.ResolveAsync(name, cancel);

@@ -17,6 +17,8 @@ public static class FullRecords
         Resumes = true,
         Claim = new TaskClaim(HostId.OfEpoch(7), FencingToken.Of(7, 4_000_000_000)),
         OpenChildren = 2,
+        OpenBelow = 5,
+        EverBelow = 9,
         RetryOf = TaskId.New(Start.AddSeconds(-5)),
         Outcome = FullOutcome(),
         Stop = new StopRequest
@@ -29,7 +31,11 @@ public static class FullRecords
             Measured = Measured,
             NoRetry = true,
         },
-        Question = new Question("Which branch?", Start, Start.AddHours(1), "main", new QuestionAnswer("dev", new Actor(ActorType.User, "uid 1000", "cli"), Start.AddMinutes(1))),
+        Question = new Question("Which branch?", Start, Start.AddHours(1), "main", new QuestionAnswer("dev", new Actor(ActorType.User, "uid 1000", "cli"), Start.AddMinutes(1)))
+        {
+            Choices = ["main", "dev"],
+            Name = "branch",
+        },
         Limits = new TaskLimits(TimeSpan.FromTicks(1), null, TimeSpan.MaxValue),
         Process = new ProcessFacts(4711, 4712, "boot", long.MaxValue),
         Adoptions = 4,
@@ -69,6 +75,10 @@ public static class FullRecords
         Name = "full",
         Session = "s'1\";",
         Group = "nightly",
+        Notify = NotifyPolicy.Failures,
+        Priority = -7,
+        Budget = new TreeBudget(TimeSpan.FromHours(1), 1 << 20, 50),
+        Input = JsonElement.Parse("""{"n":1}"""),
         Labels = ImmutableSortedDictionary<string, string>.Empty.Add("repo", "x").Add("", "empty key").Add("empty", ""),
         Timeout = TimeSpan.FromTicks(1),
         IdleTimeout = TimeSpan.FromDays(3_000),

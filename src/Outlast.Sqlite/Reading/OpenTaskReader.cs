@@ -9,7 +9,7 @@ internal static class OpenTaskReader
     public static ImmutableArray<OpenTask> List(Database database)
     {
         var open = ImmutableArray.CreateBuilder<OpenTask>();
-        using var row = database.Prepare("SELECT id, number, kind, state, version, parent, root, detached, token, first_in_line, not_before, start_by FROM tasks WHERE ended_at IS NULL ORDER BY number");
+        using var row = database.Prepare("SELECT id, number, kind, state, version, parent, root, detached, token, first_in_line, not_before, start_by, subject, session, labels, priority, question_expires FROM tasks WHERE ended_at IS NULL ORDER BY number");
         while (row.Step())
             if (Read(row) is { } task) open.Add(task);
         return open.ToImmutable();
@@ -26,7 +26,27 @@ internal static class OpenTaskReader
             if (!TaskId.TryParse(text, out var parsed)) return null;
             parent = parsed;
         }
+        if (ReadLabels(row) is not { } labels) return null;
         return new(id, row.Number(1), kind, state, row.Number(4), parent, root, row.Number(7) != 0,
-            row.NumberOrNone(8) is { } token ? new FencingToken(token) : null, row.Number(9) != 0, Columns.Time(row.NumberOrNone(10)), Columns.Time(row.NumberOrNone(11)));
+            row.NumberOrNone(8) is { } token ? new FencingToken(token) : null, row.Number(9) != 0, Columns.Time(row.NumberOrNone(10)), Columns.Time(row.NumberOrNone(11)))
+        {
+            Subject = row.TextOrNone(12),
+            Session = row.TextOrNone(13),
+            Labels = labels,
+            Priority = (int)row.Number(15),
+            QuestionExpiresAt = Columns.Time(row.NumberOrNone(16)),
+        };
+    }
+
+    private static ImmutableSortedDictionary<string, string>? ReadLabels(Statement row)
+    {
+        try
+        {
+            return row.IsNull(14) ? ImmutableSortedDictionary<string, string>.Empty : RecordSerializer.ReadLabels(row.Bytes(14));
+        }
+        catch (UnreadableRecordException)
+        {
+            return null;
+        }
     }
 }

@@ -49,7 +49,8 @@ internal static class TaskReader
     public static ImmutableArray<TaskId> ListExpired(Database database, DateTimeOffset endedBefore, int limit)
     {
         var ids = ImmutableArray.CreateBuilder<TaskId>();
-        using var row = database.Prepare("SELECT id FROM tasks WHERE ended_at < ? ORDER BY ended_at, number LIMIT ?").With(Columns.Of(endedBefore)).With(limit);
+        using var row = database.Prepare(
+            "SELECT id FROM tasks t WHERE ended_at < ? AND (session IS NULL OR NOT EXISTS (SELECT 1 FROM notices WHERE open = 1 AND key >= 'task:' || t.id || ':' AND key < 'task:' || t.id || ';')) ORDER BY ended_at, number LIMIT ?").With(Columns.Of(endedBefore)).With(limit);
         while (row.Step())
             if (TaskId.TryParse(row.TextOrNone(0), out var id)) ids.Add(id);
         return ids.ToImmutable();

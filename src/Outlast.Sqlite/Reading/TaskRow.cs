@@ -7,8 +7,11 @@ namespace Outlast.Sqlite;
 internal static class TaskRow
 {
     public const string Select =
-        "SELECT t.number, t.id, t.state, t.version, t.kind, t.attempt, t.events, t.token, t.parent, t.root, t.detached, t.first_in_line, t.not_before, t.start_by, t.ended_at, t.session, t.document, s.spec " +
+        "SELECT t.number, t.id, t.state, t.version, t.kind, t.attempt, t.events, t.token, t.parent, t.root, t.detached, t.first_in_line, t.not_before, t.start_by, t.ended_at, t.session, t.subject, t.grp, t.notify, t.priority, t.question_expires, t.document, s.spec " +
         "FROM tasks t LEFT JOIN specs s ON s.number = t.number ";
+
+    /// <summary>Where the two documents are in that row.</summary>
+    public const int Document = 21, Spec = 22;
 
     public static bool TryRead(Statement row, [NotNullWhen(true)] out TaskRecord? record, [NotNullWhen(false)] out string? problem)
     {
@@ -16,7 +19,7 @@ internal static class TaskRow
         problem = null;
         try
         {
-            var read = RecordSerializer.ReadRecord(row.Number(0), row.Bytes(17), row.Bytes(16));
+            var read = RecordSerializer.ReadRecord(row.Number(0), row.Bytes(Spec), row.Bytes(Document));
             if (FindMismatch(row, read) is { } column) problem = $"column {column} is '{row.TextOrNone(Index(column))}', and the document says otherwise";
             else record = read;
         }
@@ -28,7 +31,7 @@ internal static class TaskRow
     }
 
     private static readonly string[] Names =
-        ["number", "id", "state", "version", "kind", "attempt", "events", "token", "parent", "root", "detached", "first_in_line", "not_before", "start_by", "ended_at", "session"];
+        ["number", "id", "state", "version", "kind", "attempt", "events", "token", "parent", "root", "detached", "first_in_line", "not_before", "start_by", "ended_at", "session", "subject", "grp", "notify", "priority", "question_expires"];
 
     private static int Index(string column) => Array.IndexOf(Names, column);
 
@@ -49,6 +52,11 @@ internal static class TaskRow
         if (row.NumberOrNone(13) != Columns.Of(r.Spec.StartBy)) return "start_by";
         if (row.NumberOrNone(14) != Columns.Of(r.EndedAt)) return "ended_at";
         if (row.TextOrNone(15) != r.Spec.Session) return "session";
+        if (row.TextOrNone(16) != r.Spec.Subject) return "subject";
+        if (row.TextOrNone(17) != r.Spec.Group) return "grp";
+        if (row.TextOrNone(18) != (r.Spec.Notify == NotifyPolicy.Each ? null : Columns.Of(r.Spec.Notify))) return "notify";
+        if (row.Number(19) != r.Spec.Priority) return "priority";
+        if (row.NumberOrNone(20) != (r.State == TaskState.Waiting ? Columns.Of(r.Question?.ExpiresAt) : null)) return "question_expires";
         return null;
     }
 }

@@ -10,6 +10,7 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
     private readonly StoreCommit _commit;
     private readonly ImmutableArray<TaskDocuments> _documents;
     private readonly ImmutableArray<byte[]?> _hostEvents;
+    private readonly ImmutableArray<byte[]?> _results;
     // What was found of each record that is changed; read once, for the check and the writing.
     private readonly TaskHead[] _heads;
 
@@ -18,6 +19,7 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
         _commit = commit;
         _documents = [.. commit.Changes.Select(TaskDocuments.Of)];
         _hostEvents = TaskDocuments.Of(commit.HostEvents);
+        _results = commit.Steps.IsEmpty ? [] : [.. commit.Steps.Select(s => s.Step.Result is { } result ? RecordSerializer.WriteResult(result) : null)];
         _heads = new TaskHead[commit.Changes.Length];
     }
 
@@ -49,6 +51,8 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
             }
             else if (session.IsBuried(id)) return CommitVerdict.Refused(CommitResult.WrongVersion, id);
         }
+        foreach (var step in _commit.Steps)
+            if (session.FindHead(step.Task)?.Token != step.Token.Value) return CommitVerdict.Refused(CommitResult.WrongToken, step.Task);
         return null;
     }
 
@@ -65,12 +69,15 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
             records.Add(change.After with { Number = number });
             for (var j = 0; j < change.Events.Length; j++) events.Add(session.Insert(change.EventAt(j, session.NextEvent()), _documents[i].Events[j]));
         }
+        for (var i = 0; i < _commit.Steps.Length; i++) session.Insert(_commit.Steps[i].Task, _commit.Steps[i].Step, _results[i]);
+        var notices = ImmutableArray.CreateBuilder<Notice>();
+        for (var i = 0; i < _commit.Changes.Length; i++) session.Tell(_commit.Changes[i], records[i], notices);
         for (var i = 0; i < _hostEvents.Length; i++)
         {
             var draft = _commit.HostEvents[i];
             events.Add(session.Insert(new TaskEvent(session.NextEvent(), null, null, 0, draft.Type, draft.At, null, null, draft.Data), _hostEvents[i]));
         }
-        return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable());
+        return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable(), notices.ToImmutable());
     }
 }
 

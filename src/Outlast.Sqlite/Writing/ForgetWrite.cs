@@ -1,6 +1,6 @@
 namespace Outlast.Sqlite;
 
-/// <summary>Drops old tombstones with their keys, and old events; so many at a time that nobody waits long behind it.</summary>
+/// <summary>Drops old tombstones with their keys, notices that became final after their task was removed, and old events; so many at a time that nobody waits long behind it.</summary>
 internal sealed class ForgetWrite(DateTimeOffset removedBefore, DateTimeOffset eventsBefore) : StoreWrite<bool>
 {
     private const int Portion = 2_000;
@@ -9,6 +9,7 @@ internal sealed class ForgetWrite(DateTimeOffset removedBefore, DateTimeOffset e
     protected override bool Write(WriteSession session)
     {
         var tombstones = ForgetTombstones(session);
+        session.Prepare("DELETE FROM notices WHERE open = 0 AND at < ?").With(Columns.Of(removedBefore)).Run();
         return ForgetEvents(session) | tombstones;
     }
 

@@ -37,7 +37,7 @@ internal sealed class QuarantineWrite(ImmutableArray<long> numbers, DataFolder f
         if (!row.Step() || TaskRow.TryRead(row, out _, out var problem)) return null;
         var columns = row.Columns().Where(column => column.Name is not ("document" or "spec")).ToDictionary(column => column.Name, column => column.Text);
         var endedAt = row.NumberOrNone(14) is >= 0 and var ticks && ticks < DateTimeOffset.MaxValue.Ticks - DateTimeOffset.UnixEpoch.Ticks ? Columns.Time(ticks) : (DateTimeOffset?)null;
-        return new(number, row.TextOrNone(1), Columns.State(row.TextOrNone(2)), endedAt, problem, columns, row.Bytes(16).ToArray(), row.Bytes(17).ToArray());
+        return new(number, row.TextOrNone(1), Columns.State(row.TextOrNone(2)), endedAt, problem, columns, row.Bytes(TaskRow.Document).ToArray(), row.Bytes(TaskRow.Spec).ToArray());
     }
 
     private string WriteFiles(Found found, DateTimeOffset at)

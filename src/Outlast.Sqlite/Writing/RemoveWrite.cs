@@ -24,6 +24,7 @@ internal sealed class RemoveWrite(ImmutableArray<TaskId> ids, DateTimeOffset at,
         var tombstone = new Tombstone(record.Id, record.Number, record.State, record.EndedAt!.Value, at, reason);
         session.Bury(tombstone);
         session.Delete(record.Number, record.State);
+        session.DeleteWith(record.Id);
         var removed = Removal.EventOf(tombstone, session.NextEvent(), record.Spec.Session, record.Events + 1, record.Attempt);
         session.Insert(removed, TaskDocuments.Of(removed.Data));
         return tombstone;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Outlast.Storage;
 
 namespace Outlast.Sqlite;
@@ -11,18 +12,21 @@ internal sealed class WriteSession(Database database, long epoch)
     // Prepared once: looking a statement up by its text would cost as much as running it.
     private readonly Statement _begin = database.Prepare("BEGIN IMMEDIATE");
     private readonly Statement _commit = database.Prepare("COMMIT");
-    private readonly Statement _readMeta = database.Prepare("SELECT epoch, transactions, last_number, last_event FROM meta");
-    private readonly Statement _writeMeta = database.Prepare("UPDATE meta SET transactions = ?, last_number = ?, last_event = ?");
+    private readonly Statement _readMeta = database.Prepare("SELECT epoch, transactions, last_number, last_event, last_notice FROM meta");
+    private readonly Statement _writeMeta = database.Prepare("UPDATE meta SET transactions = ?, last_number = ?, last_event = ?, last_notice = ?");
     private readonly Statement _writeCount = database.Prepare("UPDATE counts SET tasks = tasks + ? WHERE state = ?");
     private readonly Statement _findHead = database.Prepare("SELECT number, state, version, token, ended_at, events FROM tasks WHERE id = ?");
     private readonly Statement _isBuried = database.Prepare("SELECT 1 FROM tombstones WHERE id = ?");
     private readonly Statement _insertKey = database.Prepare("INSERT INTO idempotency_keys (key, task, body_hash) VALUES (?, ?, ?)");
     private readonly Statement _insertTask = database.Prepare(
-        "INSERT INTO tasks (state, version, attempt, events, token, first_in_line, not_before, ended_at, cause, document, number, id, kind, parent, root, detached, start_by, session, labels) " +
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "INSERT INTO tasks (state, version, attempt, events, token, first_in_line, not_before, ended_at, cause, question_expires, document, number, id, kind, parent, root, detached, start_by, session, labels, subject, grp, notify, priority) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     private readonly Statement _insertSpec = database.Prepare("INSERT INTO specs (number, search, spec) VALUES (?, ?, ?)");
     private readonly Statement _updateTask = database.Prepare(
-        "UPDATE tasks SET state = ?, version = ?, attempt = ?, events = ?, token = ?, first_in_line = ?, not_before = ?, ended_at = ?, cause = ?, document = ? WHERE number = ?");
+        "UPDATE tasks SET state = ?, version = ?, attempt = ?, events = ?, token = ?, first_in_line = ?, not_before = ?, ended_at = ?, cause = ?, question_expires = ?, document = ? WHERE number = ?");
+    private readonly Statement _insertStep = database.Prepare("INSERT INTO steps (task, name, ordinal, attempt, at, result) VALUES (?, ?, ?, ?, ?, ?)");
+    private readonly Statement _insertNotice = database.Prepare(
+        "INSERT INTO notices (seq, key, kind, session, task, number, at, title, text, state, cause, grp, delivery, open, deliveries, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     private readonly Statement _insertEvent = database.Prepare("INSERT INTO events (seq, task, task_seq, type, at, state, attempt, session, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     private readonly long[] _countChanges = new long[AllStates.Length];
@@ -30,6 +34,7 @@ internal sealed class WriteSession(Database database, long epoch)
     private string _newestBuried = database.Text("SELECT max(id) FROM tombstones") ?? "";
     private long _lastNumber;
     private long _lastEvent;
+    private long _lastNotice;
 
     /// <summary>The number of the transaction under way; 0 when none has begun.</summary>
     public long Transaction { get; private set; }
@@ -46,13 +51,14 @@ internal sealed class WriteSession(Database database, long epoch)
         Transaction = meta.Number(1) + 1;
         _lastNumber = meta.Number(2);
         _lastEvent = meta.Number(3);
+        _lastNotice = meta.Number(4);
         Array.Clear(_countChanges);
     }
 
     /// <summary>Writes the counters and commits: the one fsync.</summary>
     public void Commit()
     {
-        _writeMeta.Ready().With(Transaction).With(_lastNumber).With(_lastEvent).Run();
+        _writeMeta.Ready().With(Transaction).With(_lastNumber).With(_lastEvent).With(_lastNotice).Run();
         foreach (var state in AllStates)
             if (_countChanges[(int)state] is not 0 and var change)
                 _writeCount.Ready().With(change).With(Columns.Of(state)).Run();
@@ -101,7 +107,8 @@ internal sealed class WriteSession(Database database, long epoch)
     private void InsertTask(TaskRecord record, TaskDocuments documents, long number) =>
         _insertTask.Ready()
             .WithState(record, documents).With(number).With(record.Id.ToString()).With(Columns.Of(record.Spec.Kind)).With(record.Parent?.ToString()).With(record.Root.ToString())
-            .With(record.Spec.Detached ? 1 : 0).With(Columns.Of(record.Spec.StartBy)).With(record.Spec.Session).With(LabelsOf(record.Spec)).Run();
+            .With(record.Spec.Detached ? 1 : 0).With(Columns.Of(record.Spec.StartBy)).With(record.Spec.Session).With(LabelsOf(record.Spec))
+            .With(record.Spec.Subject).With(record.Spec.Group).With(record.Spec.Notify == NotifyPolicy.Each ? null : Columns.Of(record.Spec.Notify)).With(record.Spec.Priority).Run();
 
     public long Update(TaskHead head, TaskRecord record, TaskDocuments documents)
     {
@@ -121,6 +128,42 @@ internal sealed class WriteSession(Database database, long epoch)
         return e;
     }
 
+    /// <summary>The largest number that a task has.</summary>
+    public long LastNumber => _lastNumber;
+
+    /// <summary>Writes a finished step.</summary>
+    public void Insert(TaskId task, TaskStep step, byte[]? result) =>
+        _insertStep.Ready().With(task.ToString()).With(step.Name).With(step.Ordinal).With(step.Attempt).With(Columns.Of(step.At)).With(result).Run();
+
+    /// <summary>Writes what a session is told of a change, once the rows of the whole commit are written.</summary>
+    public void Tell(RecordChange change, TaskRecord record, ImmutableArray<Notice>.Builder told)
+    {
+        if (change.QuestionOver is { } why) Move(new(NoticeDelivery.Dropped) { Tasks = [record.Id], Kind = NoticeKind.Question, Reason = why });
+        foreach (var draft in change.Notices)
+        {
+            var (policy, closedThrough) = NoticeReader.Rule(database, record.Spec.Session!);
+            GroupCount? group = NoticeWriting.NeedsGroup(change, draft) ? NoticeReader.CountGroup(database, record.Spec.Session, record.Spec.Group!, all: false) : null;
+            if (NoticeWriting.Complete(record, draft, _lastNotice + 1, group, policy, record.Number <= closedThrough) is not { } notice) continue;
+            _lastNotice++;
+            Insert(notice);
+            told.Add(notice);
+        }
+    }
+
+    /// <summary>Moves notices on in their delivery.</summary>
+    public ImmutableArray<Notice> Move(NoticeMove move)
+    {
+        ImmutableArray<Notice> moved = [.. NoticeReader.ReadConcerned(database, move).Select(notice => NoticeWriting.Moved(move, notice))];
+        foreach (var notice in moved)
+            database.Prepare("UPDATE notices SET delivery = ?, open = ?, deliveries = ?, reason = ? WHERE seq = ?")
+                .With(Columns.Of(notice.Delivery)).With(notice.IsOpen ? 1 : 0).With(notice.Deliveries).With(notice.DroppedReason).With(notice.Seq).Run();
+        return moved;
+    }
+
+    private void Insert(Notice n) => _insertNotice.Ready()
+        .With(n.Seq).With(n.Key).With(Columns.Of(n.Kind)).With(n.Session).With(n.Task.ToString()).With(n.Number).With(Columns.Of(n.At)).With(n.Title).With(n.Text).With(Columns.Of(n.State))
+        .With(n.Cause is { } cause ? Columns.Of(cause) : null).With(n.Group).With(Columns.Of(n.Delivery)).With(n.IsOpen ? 1 : 0).With(n.Deliveries).With(n.DroppedReason).Run();
+
     public void Bury(Tombstone tombstone)
     {
         if (string.CompareOrdinal(tombstone.Id.ToString(), _newestBuried) > 0) _newestBuried = tombstone.Id.ToString();
@@ -133,6 +176,13 @@ internal sealed class WriteSession(Database database, long epoch)
         database.Prepare("DELETE FROM tasks WHERE number = ?").With(number).Run();
         database.Prepare("DELETE FROM specs WHERE number = ?").With(number).Run();
         if (countedAs is { } state) _countChanges[(int)state]--;
+    }
+
+    /// <summary>Drops what belongs to a removed task alone: its journal, and the notices that are final.</summary>
+    public void DeleteWith(TaskId task)
+    {
+        database.Prepare("DELETE FROM steps WHERE task = ?").With(task.ToString()).Run();
+        database.Prepare("DELETE FROM notices WHERE key >= ? AND key < ? AND open = 0").With(NoticeWriting.KeyPrefix(task)).With(NoticeReader.EndOfKeys(task)).Run();
     }
 
     /// <summary>Counts anew what is in the table now, this transaction's own changes included.</summary>
@@ -159,5 +209,6 @@ internal static class TaskColumns
     /// <summary>Binds what changes over a task's life.</summary>
     public static Statement WithState(this Statement statement, TaskRecord record, TaskDocuments documents) => statement
         .With(Columns.Of(record.State)).With(record.Version).With(record.Attempt).With(record.Events).With(record.Claim?.Token.Value).With(record.FirstInLine ? 1 : 0)
-        .With(Columns.Of(record.NotBefore)).With(Columns.Of(record.EndedAt)).With(record.End is { } end ? Columns.Of(end.Cause) : null).With(documents.State);
+        .With(Columns.Of(record.NotBefore)).With(Columns.Of(record.EndedAt)).With(record.End is { } end ? Columns.Of(end.Cause) : null)
+        .With(record.State == TaskState.Waiting ? Columns.Of(record.Question?.ExpiresAt) : null).With(documents.State);
 }

@@ -9,6 +9,18 @@ public interface ITaskRunner
     /// <summary>Which kind.</summary>
     TaskKind Kind { get; }
 
+    /// <summary>Whether an attempt whose owner is gone can go on from its journal; otherwise it is settled by what is left of it.</summary>
+    bool Resumes => false;
+
+    /// <summary>What is wrong with a task of this kind, beyond what every spec must be: an unknown handler, say. None: nothing.</summary>
+    (string Field, string Problem)? FindBreach(TaskSpec spec) => null;
+
+    /// <summary>Asks every attempt that can be suspended to be so at its next boundary; its outcome is then <see cref="OutcomeKind.Suspended"/>. Does not wait.</summary>
+    void Suspend() { }
+
+    /// <summary>How many runs are still going on although their tasks have ended: code that did not return when it had to.</summary>
+    int Abandoned => 0;
+
     /// <summary>Starts the attempt and follows it to its end. A launch that the system refuses is an outcome (cause <see cref="EndCause.NeverStarted"/>).</summary>
     /// <param name="attempt">What to run.</param>
     /// <param name="letGo">The host goes: stop following, leave the work alone, throw <see cref="OperationCanceledException"/>.</param>
@@ -96,6 +108,8 @@ public sealed class AttemptContext
     public required Func<string, Task> Annotated { get; init; }
     /// <summary>Whether a stop is asked, read at the moment of the call.</summary>
     public required Func<StopRequest?> StopAsked { get; init; }
+    /// <summary>What work that runs inside this program may ask of the runtime. Always there for attempts that a host runs.</summary>
+    public IAttemptServices? Services { get; init; }
 }
 
 /// <summary>What became of an attempt whose owner is gone.</summary>
@@ -136,7 +150,8 @@ public sealed record LeftoverReport(ImmutableArray<Survivor> Ended, ImmutableArr
 /// <param name="Processes">How many of its processes are alive (zombies are not).</param>
 /// <param name="PeakBytes">The largest resident memory of any one of them so far.</param>
 /// <param name="MemoryBytes">The resident memory of all of them together now; pages that they share count once each.</param>
-public sealed record AttemptVitals(OutputFacts Output, DateTimeOffset? LastOutputAt, TimeSpan Cpu, int Births, int Processes, long PeakBytes, long MemoryBytes);
+/// <param name="Beats">Signs of life of work that runs inside this program: steps, progress, children, its own word.</param>
+public sealed record AttemptVitals(OutputFacts Output, DateTimeOffset? LastOutputAt, TimeSpan Cpu, int Births, int Processes, long PeakBytes, long MemoryBytes, long Beats = 0);
 
 /// <summary>An attempt provably did not start, through no fault of its own.</summary>
 public sealed class NeverStartedException(string message, Exception? inner = null) : OutlastException(message, inner);

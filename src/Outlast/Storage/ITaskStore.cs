@@ -17,7 +17,7 @@ public interface ITaskStore : IAsyncDisposable
     Task<StoreOpening> OpenAsync(CancellationToken cancel = default);
 
     /// <summary>Writes all changes of one commit, or none. Commits of concurrent callers share a transaction; each gets its own verdict.</summary>
-    /// <remarks>New records of one commit get numbers that follow one another, in the order of the changes. A key that is taken is told before anything else, then a wrong token before a wrong version, in the order of the changes. Cancelling a commit that was handed over does not undo it: its verdict is awaited.</remarks>
+    /// <remarks>Steps are refused as changes are: a wrong token is told. New records of one commit get numbers that follow one another, in the order of the changes. A key that is taken is told before anything else, then a wrong token before a wrong version, in the order of the changes. Cancelling a commit that was handed over does not undo it: its verdict is awaited.</remarks>
     /// <exception cref="ArgumentException">The commit breaks a rule that no store may break; it is the caller's fault.</exception>
     Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default);
 
@@ -45,13 +45,37 @@ public interface ITaskStore : IAsyncDisposable
     /// <summary>What is left of a removed task.</summary>
     Task<Tombstone?> FindTombstoneAsync(TaskId id, CancellationToken cancel = default);
 
-    /// <summary>Ended records whose end is before <paramref name="endedBefore"/>, oldest end first.</summary>
+    /// <summary>Ended records whose end is before <paramref name="endedBefore"/> and of which no notice is open, oldest end first.</summary>
     Task<ImmutableArray<TaskId>> ListExpiredAsync(DateTimeOffset endedBefore, int limit, CancellationToken cancel = default);
 
-    /// <summary>Replaces ended records by tombstones, with one event each; an id that is open or unknown is passed over. Returns the tombstones made.</summary>
+    /// <summary>Replaces ended records by tombstones, with one event each; an id that is open or unknown is passed over. Their journals and the notices of theirs that are final go with them; open ones stay, to be delivered. Returns the tombstones made.</summary>
     Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default);
 
-    /// <summary>Drops tombstones (with their idempotency keys) made before <paramref name="removedBefore"/>, and events older than <paramref name="eventsBefore"/>.</summary>
+    /// <summary>The journal of a task: its finished steps, in order.</summary>
+    Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default);
+
+    /// <summary>Notices, in the order in which they came about.</summary>
+    Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default);
+
+    /// <summary>Moves open notices on in their delivery; one that is final already, or belongs to another session, is left as it is.</summary>
+    /// <returns>Those that were moved, as they are now.</returns>
+    Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default);
+
+    /// <summary>Every session that has a task, a notice or a policy of its own, by name.</summary>
+    /// <param name="name">Only this one; it is there even if nobody ever used it.</param>
+    /// <param name="cancel">Gives up.</param>
+    Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default);
+
+    /// <summary>Sets what holds for a session.</summary>
+    Task SetSessionAsync(SessionChange change, CancellationToken cancel = default);
+
+    /// <summary>How many of a group's tasks there are, counted from their records.</summary>
+    /// <param name="session">The group's session; none: the group of that name that has none.</param>
+    /// <param name="group">Its name.</param>
+    /// <param name="cancel">Gives up.</param>
+    Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default);
+
+    /// <summary>Drops tombstones (with their idempotency keys) made and final notices that came about before <paramref name="removedBefore"/>, and events older than <paramref name="eventsBefore"/>.</summary>
     Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default);
 
     /// <summary>Rows that could not be read and were set aside, with the reason.</summary>
@@ -69,6 +93,9 @@ public sealed record StoreOpening(long Epoch, int Quarantined);
 /// <summary>Changes that happen together or not at all.</summary>
 public sealed record StoreCommit(ImmutableArray<RecordChange> Changes)
 {
+    /// <summary>Steps that are finished with them; each only if its task's claim has its token.</summary>
+    public ImmutableArray<StepWrite> Steps { get; init; } = [];
+
     /// <summary>Events of the host itself that go with them.</summary>
     public ImmutableArray<TaskEventDraft> HostEvents { get; init; } = [];
 
@@ -80,6 +107,8 @@ public sealed record StoreCommit(ImmutableArray<RecordChange> Changes)
     public void Validate()
     {
         foreach (var change in Changes) change.Validate();
+        foreach (var (task, _, step) in Steps)
+            if (string.IsNullOrWhiteSpace(step.Name) || step.Ordinal < 1) throw new ArgumentException($"Step {step.Ordinal} '{step.Name}' of task {task} cannot be written: it needs a name, and an ordinal from 1.");
         if (Changes.Length < 2) return;
         var changed = new HashSet<TaskId>(Changes.Length);
         foreach (var change in Changes)
@@ -94,6 +123,12 @@ public sealed record StoreCommit(ImmutableArray<RecordChange> Changes)
 /// <param name="Events">What happened.</param>
 public sealed record RecordChange(TaskRecord After, long ExpectedVersion, FencingToken? ExpectedToken, ImmutableArray<TaskEventDraft> Events)
 {
+    /// <summary>What its session is to be told. The store gives each its number, its key and what the group says.</summary>
+    public ImmutableArray<NoticeDraft> Notices { get; init; } = [];
+
+    /// <summary>Why its open questions are over, if they are: their notices are dropped for that reason.</summary>
+    public string? QuestionOver { get; init; }
+
     /// <summary>With a new record: its key, and the hash of what was submitted under it.</summary>
     public IdempotencyKey? Key { get; init; }
 
@@ -119,8 +154,63 @@ public sealed record RecordChange(TaskRecord After, long ExpectedVersion, Fencin
         if (breach is var (field, problem)) throw new ArgumentException($"Task {After.Id} cannot be written: {field} {problem}.");
         if (After.Version != ExpectedVersion + 1) throw new ArgumentException($"Task {After.Id}: version {After.Version} cannot follow {ExpectedVersion}.");
         if (ExpectedVersion == 0 && After.Events != Events.Length) throw new ArgumentException($"Task {After.Id} is new and cannot have had {After.Events} events.");
+        if (!Notices.IsEmpty && After.Spec.Session is null) throw new ArgumentException($"Task {After.Id} has no session that could be told.");
         if (ExpectedVersion != 0 && Key is not null) throw new ArgumentException($"Task {After.Id} is not new; an idempotency key comes with a new record only.");
     }
+}
+
+/// <summary>A step that has finished, under the claim of whoever ran it.</summary>
+public sealed record StepWrite(TaskId Task, FencingToken Token, TaskStep Step);
+
+/// <summary>Which notices.</summary>
+public sealed record NoticeQuery
+{
+    /// <summary>Of this session.</summary>
+    public string? Session { get; init; }
+    /// <summary>Of this task.</summary>
+    public TaskId? Task { get; init; }
+    /// <summary>Only those that are still to be delivered.</summary>
+    public bool OpenOnly { get; init; } = true;
+    /// <summary>Only larger numbers.</summary>
+    public long After { get; init; }
+    /// <summary>Only those that came about before then.</summary>
+    public DateTimeOffset? Before { get; init; }
+    /// <summary>At most so many.</summary>
+    public int Limit { get; init; } = 100;
+}
+
+/// <summary>A step in the delivery of notices.</summary>
+/// <param name="To">Where they come to. <see cref="NoticeDelivery.HandedOver"/> counts a delivery; the rest is final.</param>
+public sealed record NoticeMove(NoticeDelivery To)
+{
+    /// <summary>Only of this session; none: of any.</summary>
+    public string? Session { get; init; }
+    /// <summary>Those with these keys; none: whichever else fits.</summary>
+    public ImmutableArray<string> Keys { get; init; } = [];
+    /// <summary>Those of these tasks.</summary>
+    public ImmutableArray<TaskId> Tasks { get; init; } = [];
+    /// <summary>Only of this kind.</summary>
+    public NoticeKind? Kind { get; init; }
+    /// <summary>Those that came about before then.</summary>
+    public DateTimeOffset? Before { get; init; }
+    /// <summary>Why, when they are dropped.</summary>
+    public string? Reason { get; init; }
+}
+
+/// <summary>What shall hold for a session from now on; what is not given stays.</summary>
+/// <param name="Name">Which.</param>
+/// <param name="Policy">When it is told.</param>
+/// <param name="Closed">Whether it is over: of the tasks that it has now nothing more is told, neither to it nor to another one of its name.</param>
+public sealed record SessionChange(string Name, SessionPolicy? Policy = null, bool Closed = false);
+
+/// <summary>How many of a group's tasks there are.</summary>
+/// <param name="Open">Those that have not ended.</param>
+/// <param name="Ended">Those that have.</param>
+/// <param name="Completed">Those of them that did what they were asked to do.</param>
+public readonly record struct GroupCount(int Open, int Ended, int Completed)
+{
+    /// <summary>All of them.</summary>
+    public int All => Open + Ended;
 }
 
 /// <summary>A key under which a submission may come twice.</summary>
@@ -151,8 +241,12 @@ public enum CommitResult
 public sealed record CommitVerdict(
     CommitResult Result, ImmutableArray<TaskRecord> Records, ImmutableArray<TaskEvent> Events, TaskId? Offender = null, string? KeyHash = null)
 {
+    /// <summary>When committed: the notices with their numbers; those that were dropped as they were written, too.</summary>
+    public ImmutableArray<Notice> Notices { get; init; } = [];
+
     /// <summary>All of it is on disk.</summary>
-    public static CommitVerdict Committed(ImmutableArray<TaskRecord> records, ImmutableArray<TaskEvent> events) => new(CommitResult.Committed, records, events);
+    public static CommitVerdict Committed(ImmutableArray<TaskRecord> records, ImmutableArray<TaskEvent> events, ImmutableArray<Notice> notices = default) =>
+        new(CommitResult.Committed, records, events) { Notices = notices.IsDefault ? [] : notices };
 
     /// <summary>Nothing happened: that record did not match.</summary>
     public static CommitVerdict Refused(CommitResult result, TaskId offender) => new(result, [], [], offender);
@@ -165,12 +259,30 @@ public sealed record CommitVerdict(
 public sealed record OpenTask(
     TaskId Id, long Number, TaskKind Kind, TaskState State, long Version, TaskId? Parent, TaskId Root, bool Detached, FencingToken? Token, bool FirstInLine, DateTimeOffset? NotBefore, DateTimeOffset? StartBy)
 {
+    /// <summary>The handler or agent that it runs; none for processes.</summary>
+    public string? Subject { get; init; }
+    /// <summary>Its session.</summary>
+    public string? Session { get; init; }
+    /// <summary>Its marks.</summary>
+    public ImmutableSortedDictionary<string, string> Labels { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    /// <summary>Larger ones go first.</summary>
+    public int Priority { get; init; }
+    /// <summary>When the question that it waits with expires.</summary>
+    public DateTimeOffset? QuestionExpiresAt { get; init; }
+
     /// <summary>That record, in short.</summary>
     public static OpenTask Of(TaskRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
         return new(record.Id, record.Number, record.Spec.Kind, record.State, record.Version, record.Parent, record.Root, record.Spec.Detached,
-            record.Claim?.Token, record.FirstInLine, record.NotBefore, record.Spec.StartBy);
+            record.Claim?.Token, record.FirstInLine, record.NotBefore, record.Spec.StartBy)
+        {
+            Subject = record.Spec.Subject,
+            Session = record.Spec.Session,
+            Labels = record.Spec.Labels,
+            Priority = record.Spec.Priority,
+            QuestionExpiresAt = record.State == TaskState.Waiting ? record.Question?.ExpiresAt : null,
+        };
     }
 }
 

@@ -13,6 +13,10 @@ public sealed class InMemoryTaskStore : ITaskStore
     private readonly Dictionary<TaskId, Tombstone> _tombstones = [];
     private readonly Dictionary<string, KeyOwner> _keys = [];
     private readonly List<TaskEvent> _events = [];
+    private readonly Dictionary<TaskId, ImmutableArray<TaskStep>> _steps = [];
+    private readonly SortedDictionary<long, Notice> _notices = [];
+    private readonly Dictionary<string, (SessionPolicy Policy, long ClosedThrough)> _sessions = [];
+    private long _lastNotice;
     private long _epoch;
     private long _lastNumber;
     private long _lastEvent;
@@ -77,13 +81,59 @@ public sealed class InMemoryTaskStore : ITaskStore
 
     /// <inheritdoc/>
     public Task<ImmutableArray<TaskId>> ListExpiredAsync(DateTimeOffset endedBefore, int limit, CancellationToken cancel = default) => Locked(() => _records.Values
-        .Where(record => record.EndedAt < endedBefore).OrderBy(record => record.EndedAt).ThenBy(record => record.Number)
+        .Where(record => record.EndedAt < endedBefore && !_notices.Values.Any(n => n.Task == record.Id && n.IsOpen)).OrderBy(record => record.EndedAt).ThenBy(record => record.Number)
         .Take(limit).Select(record => record.Id).ToImmutableArray(), cancel);
 
     /// <inheritdoc/>
     public Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default) => Locked(() => ids
         .Distinct().Select(_records.GetValueOrDefault).OfType<TaskRecord>().Where(record => record.State.IsTerminal())
         .Select(record => RemoveNeedsLock(record, at, reason)).ToImmutableArray(), cancel);
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => Locked(() => _steps.GetValueOrDefault(id, []), cancel);
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return Locked(() => _notices.Values
+            .Where(n => n.Seq > query.After && (!query.OpenOnly || n.IsOpen) && (query.Session is null || n.Session == query.Session) && (query.Task is null || n.Task == query.Task) && (query.Before is null || n.At < query.Before))
+            .Take(TaskSearch.Limit(query.Limit)).ToImmutableArray(), cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(move);
+        return Locked(() =>
+        {
+            var moved = _notices.Values.Where(n => NoticeWriting.Fits(move, n)).Select(n => NoticeWriting.Moved(move, n)).ToImmutableArray();
+            foreach (var notice in moved) _notices[notice.Seq] = notice;
+            return moved;
+        }, cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => Locked(() =>
+    {
+        IEnumerable<string> names = name is not null ? [name] : _records.Values.Select(r => r.Spec.Session).OfType<string>().Concat(_notices.Values.Select(n => n.Session)).Concat(_sessions.Keys).Distinct().Order(StringComparer.Ordinal);
+        return names.Select(FactsNeedsLock).ToImmutableArray();
+    }, cancel);
+
+    /// <inheritdoc/>
+    public Task SetSessionAsync(SessionChange change, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        return Locked(() =>
+        {
+            var (policy, closedThrough) = _sessions.GetValueOrDefault(change.Name);
+            _sessions[change.Name] = (change.Policy ?? policy, change.Closed ? _lastNumber : closedThrough);
+            return true;
+        }, cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default) => Locked(() => CountNeedsLock(session, group, all: true), cancel);
 
     /// <inheritdoc/>
     public Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default) => Locked(() =>
@@ -93,6 +143,7 @@ public sealed class InMemoryTaskStore : ITaskStore
             _tombstones.Remove(tombstone.Id);
             foreach (var key in _keys.Where(entry => entry.Value.Task == tombstone.Id).Select(entry => entry.Key).ToList()) _keys.Remove(key);
         }
+        foreach (var final in _notices.Values.Where(n => !n.IsOpen && n.At < removedBefore).ToList()) _notices.Remove(final.Seq);
         var old = _events.TakeWhile(e => e.At < eventsBefore).Count();
         if (old > 0) _forgottenEvents = _events[old - 1].Seq;
         _events.RemoveRange(0, old);
@@ -133,6 +184,11 @@ public sealed class InMemoryTaskStore : ITaskStore
             if ((stored?.Version ?? 0) != change.ExpectedVersion || _tombstones.ContainsKey(change.After.Id)) return CommitVerdict.Refused(CommitResult.WrongVersion, change.After.Id);
             if (stored is not null) change.ValidateAgainst(stored.State, stored.EndedAt, stored.Events);
         }
+        foreach (var (task, token, step) in commit.Steps)
+        {
+            if (_records.GetValueOrDefault(task)?.Claim?.Token != token) return CommitVerdict.Refused(CommitResult.WrongToken, task);
+            if (_steps.GetValueOrDefault(task, []).Any(s => s.Name == step.Name)) throw new ArgumentException($"Task {task} has finished step '{step.Name}' before.");
+        }
         return null;
     }
 
@@ -150,10 +206,41 @@ public sealed class InMemoryTaskStore : ITaskStore
             records.Add(record);
             for (var i = 0; i < change.Events.Length; i++) events.Add(change.EventAt(i, ++_lastEvent));
         }
+        foreach (var (task, _, step) in commit.Steps) _steps[task] = _steps.GetValueOrDefault(task, []).Add(step);
+        // After all records: what a group says is counted as this commit leaves it.
+        var notices = ImmutableArray.CreateBuilder<Notice>();
+        for (var i = 0; i < commit.Changes.Length; i++) TellNeedsLock(commit.Changes[i], records[i], notices);
         foreach (var draft in commit.HostEvents) events.Add(new TaskEvent(++_lastEvent, null, null, 0, draft.Type, draft.At, null, null, draft.Data));
         _events.AddRange(events);
-        return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable());
+        return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable(), notices.ToImmutable());
     }
+
+    private void TellNeedsLock(RecordChange change, TaskRecord record, ImmutableArray<Notice>.Builder told)
+    {
+        if (change.QuestionOver is { } why)
+            foreach (var over in _notices.Values.Where(n => n.Task == record.Id && n.Kind == NoticeKind.Question && n.IsOpen).ToList())
+                _notices[over.Seq] = over with { Delivery = NoticeDelivery.Dropped, DroppedReason = why };
+        foreach (var draft in change.Notices)
+        {
+            var (policy, closedThrough) = _sessions.GetValueOrDefault(record.Spec.Session!);
+            GroupCount? group = NoticeWriting.NeedsGroup(change, draft) ? CountNeedsLock(record.Spec.Session, record.Spec.Group!, all: false) : null;
+            if (NoticeWriting.Complete(record, draft, _lastNotice + 1, group, policy, record.Number <= closedThrough) is not { } notice) continue;
+            _notices.Add(++_lastNotice, notice);
+            told.Add(notice);
+        }
+    }
+
+    private GroupCount CountNeedsLock(string? session, string group, bool all)
+    {
+        var members = _records.Values.Where(r => r.Spec.Session == session && r.Spec.Group == group && (all || r.Spec.Notify != NotifyPolicy.None)).ToList();
+        return new(members.Count(r => !r.State.IsTerminal()), members.Count(r => r.State.IsTerminal()), members.Count(r => r.State == TaskState.Completed));
+    }
+
+    private SessionFacts FactsNeedsLock(string name) => new(
+        name, _sessions.GetValueOrDefault(name).Policy, _records.Values.Count(r => r.Spec.Session == name && !r.State.IsTerminal()),
+        CountNeedsLock(name, NoticeDelivery.Queued), CountNeedsLock(name, NoticeDelivery.HandedOver), CountNeedsLock(name, NoticeDelivery.Dropped));
+
+    private int CountNeedsLock(string session, NoticeDelivery delivery) => _notices.Values.Count(n => n.Session == session && n.Delivery == delivery);
 
     private IEnumerable<(TaskId Id, long Number)> KnownNewestFirstNeedsLock() =>
         _records.Values.Select(record => (record.Id, record.Number)).Concat(_tombstones.Values.Select(t => (t.Id, t.Number))).OrderByDescending(known => known.Number);
@@ -171,6 +258,8 @@ public sealed class InMemoryTaskStore : ITaskStore
     {
         var tombstone = new Tombstone(record.Id, record.Number, record.State, record.EndedAt!.Value, at, reason);
         _records.Remove(record.Id);
+        _steps.Remove(record.Id);
+        foreach (var final in _notices.Values.Where(n => n.Task == record.Id && !n.IsOpen).ToList()) _notices.Remove(final.Seq);
         _numbers.Remove(record.Number);
         _tombstones.Add(record.Id, tombstone);
         _events.Add(Removal.EventOf(tombstone, ++_lastEvent, record.Spec.Session, record.Events + 1, record.Attempt));

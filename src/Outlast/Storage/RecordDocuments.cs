@@ -12,13 +12,13 @@ internal sealed record StateDocument(
     int V, TaskId Id, TaskState State, long Version, int Attempt, bool Resumes, TaskClaim? Claim, TaskId? Parent, TaskId Root, int Depth, int OpenChildren,
     TaskOutcome? Outcome, StopRequest? Stop, Question? Question, TaskLimits Limits, ProcessFacts? Process, int Adoptions, bool FirstInLine,
     DateTimeOffset? NotBefore, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, TimeSpan Paused,
-    OutputFacts Output, TaskEnd? End, ImmutableArray<Annotation> Annotations, long Events, TaskId? RetryOf)
+    OutputFacts Output, TaskEnd? End, ImmutableArray<Annotation> Annotations, long Events, TaskId? RetryOf, int? OpenBelow, int? EverBelow)
 {
     public static StateDocument Of(TaskRecord r) => new(
         RecordSerializer.Format, r.Id, r.State, r.Version, r.Attempt, r.Resumes, r.Claim, r.Parent, r.Root, r.Depth, r.OpenChildren,
         r.Outcome, r.Stop, r.Question, r.Limits, r.Process, r.Adoptions, r.FirstInLine,
         r.NotBefore, r.CreatedAt, r.StartedAt, r.EndedAt, r.Paused,
-        r.Output, r.End, r.Annotations, r.Events, r.RetryOf);
+        r.Output, r.End, r.Annotations, r.Events, r.RetryOf, NotZero(r.OpenBelow), NotZero(r.EverBelow));
 
     public TaskRecord ToRecord(long number, TaskSpec spec) => new()
     {
@@ -51,7 +51,11 @@ internal sealed record StateDocument(
         Annotations = Annotations,
         Events = Events,
         RetryOf = RetryOf,
+        OpenBelow = OpenBelow ?? 0,
+        EverBelow = EverBelow ?? 0,
     };
+
+    private static int? NotZero(int count) => count == 0 ? null : count;
 }
 
 /// <summary>How the documents look: camelCase names, snake_case values, absent where there is no value; the rest is the base library's own form, exact to the tick.</summary>
@@ -67,12 +71,13 @@ internal sealed record StateDocument(
     [
         typeof(TaskIdConverter), typeof(HostIdConverter), typeof(FencingTokenConverter),
         typeof(SnakeCase<TaskState>), typeof(SnakeCase<EndCause>), typeof(SnakeCase<ActorType>), typeof(SnakeCase<OutcomeKind>), typeof(SnakeCase<ChildPolicy>),
-        typeof(SnakeCase<RetryOn>), typeof(SnakeCase<StdinKind>), typeof(SnakeCase<StderrMode>), typeof(SnakeCase<OutputRoute>), typeof(SnakeCase<OutputPolicy>), typeof(SnakeCase<LeftoverPolicy>),
+        typeof(SnakeCase<RetryOn>), typeof(SnakeCase<StdinKind>), typeof(SnakeCase<StderrMode>), typeof(SnakeCase<OutputRoute>), typeof(SnakeCase<OutputPolicy>), typeof(SnakeCase<LeftoverPolicy>), typeof(SnakeCase<NotifyPolicy>),
     ])]
 [JsonSerializable(typeof(SpecDocument))]
 [JsonSerializable(typeof(StateDocument))]
 [JsonSerializable(typeof(ImmutableSortedDictionary<string, JsonElement>), TypeInfoPropertyName = "EventData")]
 [JsonSerializable(typeof(ImmutableSortedDictionary<string, string>), TypeInfoPropertyName = "Labels")]
+[JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class RecordJson : JsonSerializerContext;
 

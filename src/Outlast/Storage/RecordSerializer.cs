@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -14,7 +15,10 @@ namespace Outlast.Storage;
 public static class RecordSerializer
 {
     /// <summary>The version of the documents, <c>v</c> in each.</summary>
-    public const int Format = 1;
+    public const int Format = 2;
+
+    // Since format 2; absent where they say nothing, and in every older document.
+    private static readonly FrozenSet<string> OptionalOfSpec = FrozenSet.ToFrozenSet(["notify", "priority"], StringComparer.Ordinal);
 
     private static readonly RecordJson Json = new(new JsonSerializerOptions(RecordJson.Default.Options)
     {
@@ -43,8 +47,29 @@ public static class RecordSerializer
     /// <summary>Labels as a JSON object.</summary>
     public static byte[] WriteLabels(ImmutableSortedDictionary<string, string> labels) => JsonSerializer.SerializeToUtf8Bytes(labels, Json.Labels);
 
+    /// <summary>Reads labels.</summary>
+    /// <exception cref="UnreadableRecordException">They are no JSON object of texts.</exception>
+    public static ImmutableSortedDictionary<string, string> ReadLabels(ReadOnlySpan<byte> labels) => Read(labels, "labels", Json.Labels);
+
     /// <summary>An event's details as a document.</summary>
     public static byte[] WriteEventData(ImmutableSortedDictionary<string, JsonElement> data) => JsonSerializer.SerializeToUtf8Bytes(data, Json.EventData);
+
+    /// <summary>A step's result as it is stored.</summary>
+    public static byte[] WriteResult(JsonElement result) => JsonSerializer.SerializeToUtf8Bytes(result, Json.JsonElement);
+
+    /// <summary>Reads a step's result.</summary>
+    /// <exception cref="UnreadableRecordException">It is no JSON.</exception>
+    public static JsonElement ReadResult(ReadOnlySpan<byte> result)
+    {
+        try
+        {
+            return JsonElement.Parse(result);
+        }
+        catch (JsonException e)
+        {
+            throw new UnreadableRecordException("result", e.Message, e);
+        }
+    }
 
     /// <summary>Reads the two documents of a record and checks that they are one.</summary>
     /// <exception cref="UnreadableRecordException">They are not; it names the field.</exception>
@@ -88,8 +113,12 @@ public static class RecordSerializer
     {
         foreach (var property in info.Properties)
             if (property.Set is not null || property.AssociatedParameter is not null)
-                property.IsRequired = property.PropertyType.IsValueType ? Nullable.GetUnderlyingType(property.PropertyType) is null : !IsNullable(property);
+                property.IsRequired = !IsOptional(info, property);
     }
+
+    private static bool IsOptional(JsonTypeInfo info, JsonPropertyInfo property) =>
+        info.Type == typeof(TaskSpec) && OptionalOfSpec.Contains(property.Name)
+        || (property.PropertyType.IsValueType ? Nullable.GetUnderlyingType(property.PropertyType) is not null : IsNullable(property));
 
     private static bool IsNullable(JsonPropertyInfo property) => property.AssociatedParameter?.IsNullable ?? property.IsSetNullable;
 }

@@ -76,7 +76,7 @@ internal sealed class AttemptClock
                 _lastActivity = Max(_lastActivity, Followed - (_time.GetUtcNow() - at));
                 return;
             }
-            if (now.Output == before.Output && now.LastOutputAt == before.LastOutputAt && now.Cpu <= before.Cpu && now.Births <= before.Births) return;
+            if (now.Output == before.Output && now.LastOutputAt == before.LastOutputAt && now.Cpu <= before.Cpu && now.Births <= before.Births && now.Beats <= before.Beats) return;
             _lastActivity = Followed;
             IdleWarned = false;
         }

@@ -248,7 +248,11 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         private readonly Dictionary<TaskId, Entry> _entries = [];
         private readonly Queue<TaskRecord> _endedChildren = new();
 
-        private sealed record Entry(TaskRecord After, long ExpectedVersion, FencingToken? Token, ImmutableArray<TaskEventDraft> Events, IdempotencyKey? Key);
+        private sealed record Entry(TaskRecord After, long ExpectedVersion, FencingToken? Token, ImmutableArray<TaskEventDraft> Events, IdempotencyKey? Key)
+        {
+            public ImmutableArray<NoticeDraft> Notices { get; init; } = [];
+            public string? QuestionOver { get; init; }
+        }
 
         public bool IsOfOneTask => _entries.Count == 1;
 
@@ -264,14 +268,18 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
             var decision = TaskLifecycle.Apply(before, transition);
             if (decision is not Decision.Changed changed) return decision;
             var expected = entry?.ExpectedVersion ?? read.Version;
-            _entries[read.Id] = new(changed.After with { Version = expected + 1 }, expected, entry?.Token ?? transition.By?.Token, [.. entry?.Events ?? [], .. changed.Events], entry?.Key);
+            _entries[read.Id] = new(changed.After with { Version = expected + 1 }, expected, entry?.Token ?? transition.By?.Token, [.. entry?.Events ?? [], .. changed.Events], entry?.Key)
+            {
+                Notices = [.. entry?.Notices ?? [], .. NoticeRules.Of(changed.After, changed.Events)],
+                QuestionOver = NoticeRules.WhyQuestionIsOver(before, changed.After) ?? entry?.QuestionOver,
+            };
             if (changed.After.State.IsTerminal() && !before.State.IsTerminal() && changed.After is { Parent: not null, Spec.Detached: false }) _endedChildren.Enqueue(changed.After);
             return decision;
         }
 
         public TaskRecord? TakeEndedChild() => _endedChildren.TryDequeue(out var child) ? child : null;
 
-        public StoreCommit ToCommit() => new([.. _entries.Values.Select(e => new RecordChange(e.After, e.ExpectedVersion, e.Token, e.Events) { Key = e.Key })]);
+        public StoreCommit ToCommit() => new([.. _entries.Values.Select(e => new RecordChange(e.After, e.ExpectedVersion, e.Token, e.Events) { Key = e.Key, Notices = e.Notices, QuestionOver = e.QuestionOver })]);
     }
 }
 

@@ -26,7 +26,7 @@ public sealed class QuarantineTests : IDisposable
         { "nothing", "document = '{}'", "v" },
         { "only an id", "document = json_object('id', id)", "v" },
         { "only version and id", "document = json_object('v', 1, 'id', id)", "state" },
-        { "a newer document", "document = json_set(document, '$.v', 2)", "newer program" },
+        { "a newer document", "document = json_set(document, '$.v', 3)", "newer program" },
         { "an unknown field", "document = json_set(document, '$.colour', 'red')", "colour" },
         { "a doubled field", "document = replace(document, '\"depth\":0', '\"depth\":0,\"depth\":0')", "depth" },
         { "wrong kind", "kind = 'robot'", "kind" },

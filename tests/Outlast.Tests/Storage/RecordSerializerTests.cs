@@ -40,7 +40,7 @@ public sealed class RecordSerializerTests
 
     [Theory]
     [Trait("Requirement", "S285-2")]
-    [InlineData("v", "2", "v")]
+    [InlineData("v", "3", "v")]
     [InlineData("v", "0", "v")]
     [InlineData("id", "\"banana\"", "id")]
     [InlineData("state", "\"done\"", "state")]
