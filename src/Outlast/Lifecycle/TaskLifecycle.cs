@@ -70,6 +70,8 @@ internal static class TaskLifecycle
     private static Decision Claimed(TaskRecord record, Transition.Claim t)
     {
         if (record.State != TaskState.Queued || record.NotBefore > t.At) return Refuse(RefusalReason.WrongState);
+        // Too late by its own word, even if nobody has said so yet.
+        if (record.StartedAt is null && record.Spec.StartBy < t.At) return Refuse(RefusalReason.WrongState);
         return Change(record, record with
         {
             State = TaskState.Running,

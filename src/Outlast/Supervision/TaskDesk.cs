@@ -184,7 +184,7 @@ internal sealed class TaskDesk(
         if (key is not null && await store.FindKeyAsync(key.Key, cancel) is { } owner) return SnapRepeated(await ledger.ReadSubmittedAsync(key, owner, submissions.Length, cancel));
         Check(submissions, isBatch);
         using var reserved = new Reservations();
-        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve() : null);
+        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve(LimitedTask.Of(submission.Spec, submission.Parent)) : null);
         var (records, repeated) = await ledger.SubmitAsync(submissions, key, cancel);
         if (repeated) return SnapRepeated(records);
         reserved.Assign(dispatcher, records);

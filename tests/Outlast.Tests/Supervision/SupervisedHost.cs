@@ -47,6 +47,8 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
     public TaskLedger Ledger => _services.GetRequiredService<TaskLedger>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
+    public DueWatch Due => _services.GetRequiredService<DueWatch>();
+    public PlaceAudit Places => _services.GetRequiredService<PlaceAudit>();
     public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
@@ -126,6 +128,6 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await AbandonAsync();
-        _services.GetRequiredService<Dispatcher>().Dispose();
+        _services.GetRequiredService<DueWatch>().Dispose();
     }
 }
