@@ -204,7 +204,8 @@ internal sealed class TaskDesk(
     }
 
     private (string Field, string Problem)? FindBreach(TaskSpec spec) =>
-        runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
+        // Not when it is read: a submission that is repeated under its key is the one that came in time.
+        spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed") : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
 
     private ImmutableArray<TaskSnapshot> SnapRepeated(ImmutableArray<TaskRecord> records) => [.. records.Select(r => Snap(r) with { Repeated = true })];
 
