@@ -30,7 +30,7 @@ internal sealed class RunOptions
     private readonly Option<int?> _priority = Priority();
     private readonly Option<long?> _retry = Verb.Number("--retry", "Try again when it fails, at most so often", least: 1);
     private readonly Option<string?> _retryBackoff = Text("--retry-backoff", "Wait so long before it is tried again, each time twice as long; otherwise 1s", "D");
-    private readonly Option<string?> _retryOn = Text("--retry-on", "After which ends it is tried again; otherwise failed", "failed,lost,timed_out");
+    private readonly Option<string?> _retryOn = RetryOn();
     private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
     private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
 
@@ -47,6 +47,7 @@ internal sealed class RunOptions
     public SubmitRequest ToRequest(ParseResult parsed, Caller caller, IReadOnlyList<string> argv, DateTimeOffset now)
     {
         var detach = parsed.GetValue(Detach);
+        if (parsed.GetValue(_in) is not null && parsed.GetValue(_at) is not null) throw CommandException.Usage("--in and --at exclude each other");
         var labels = Verb.Pairs("--label", parsed.GetValue(_labels) ?? []);
         var environment = new Dictionary<string, string>(caller.Environment);
         foreach (var (name, value) in Verb.Pairs("--env", parsed.GetValue(_environment) ?? [])) environment[name] = value;
@@ -102,6 +103,18 @@ internal sealed class RunOptions
     };
 
     private static Option<string?> Text(string name, string description, string value) => new(name) { Description = description, HelpName = value };
+
+    private static Option<string?> RetryOn()
+    {
+        string[] ends = ["failed", "lost", "timed_out"];
+        var option = Text("--retry-on", "After which ends it is tried again; otherwise failed", string.Join(',', ends));
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && token.Value.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(word => !ends.Contains(word)) is { } unknown)
+                result.AddError($"--retry-on '{unknown}' is not there; use {string.Join(", ", ends)}, or several with commas between");
+        });
+        return option;
+    }
 
     private static Option<int?> Priority() => new("--priority")
     {

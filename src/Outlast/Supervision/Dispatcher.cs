@@ -138,7 +138,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             }
             else if (!_waiting.ContainsKey(record.Id) && StartsAtOnceNeedsLock(record) is { } lane)
             {
-                start = new Start(record.Id, NewPlaceNeedsLock(lane, record.Id), record);
+                start = NewStartNeedsLock(record.Id, lane, record);
                 _ready.Leave(lane);
             }
             else
@@ -160,6 +160,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             var place = reservation.Place;
             if (!_open || place.IsOver || !_waiting.TryGetValue(id, out var task) || task.NotBefore is not null || task.Lane.Key != place.Lane.Key) return;
             reservation.Keep();
+            attempts.Expect(id);
             place.Task = id;
             ForgetNeedsLock(task);
             start = new(id, place, task.Known);
@@ -255,6 +256,13 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         if (freed) Pump();
     }
 
+    /// <summary>What is to be claimed is expected from the moment that its place is taken: whoever compares the two never sees one without the other.</summary>
+    private Start NewStartNeedsLock(TaskId id, Lane lane, TaskRecord? known)
+    {
+        attempts.Expect(id);
+        return new(id, NewPlaceNeedsLock(lane, id), known);
+    }
+
     private Place NewPlaceNeedsLock(Lane lane, TaskId? task)
     {
         var place = new Place(this, lane, task);
@@ -327,7 +335,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             while (CanClaim && (_open || _admits) && _ready.TryTake(onlyAdmitted: !_open) is { } task)
             {
                 _waiting.Remove(task.Id);
-                (starts ??= []).Add(new(task.Id, NewPlaceNeedsLock(task.Lane, task.Id), task.Known));
+                (starts ??= []).Add(NewStartNeedsLock(task.Id, task.Lane, task.Known));
                 LeftNeedsLock(task);
             }
         }
@@ -340,20 +348,19 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         try
         {
             var claim = host.NewClaim();
-            attempts.Expect(id);
             var answer = await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, time.GetUtcNow()), _letGo, known);
             if (answer.Changed)
             {
                 await executor.RunAsync(answer.Record, place);
                 return;
             }
-            attempts.Unexpect(id);
             place.Free();
+            attempts.Unexpect(id);
         }
         catch (StoreUnavailableException)
         {
-            attempts.Unexpect(id);
             await ReturnAsync(id, place);
+            attempts.Unexpect(id);
         }
         catch (OperationCanceledException)
         {
@@ -361,9 +368,9 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         }
         catch (Exception e)
         {
-            attempts.Unexpect(id);
             log.ActorFailed(e, nameof(Dispatcher), id);
             place.Free();
+            attempts.Unexpect(id);
         }
     }
 

@@ -99,19 +99,20 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
         LookAtClock();
     }
 
-    private ImmutableArray<Moment> MomentsOf(TaskRecord record) => record switch
+    private ImmutableArray<Moment> MomentsOf(TaskRecord record)
     {
-        { State: TaskState.Queued } => Moments(record.Id, (record.NotBefore, What.TimeComes), (record.StartedAt is null ? record.Spec.StartBy : null, What.StartDeadline), (DeadlineOf(record), What.Deadline)),
-        { State: TaskState.Waiting } => Moments(record.Id, (NotMissed(record.Question?.ExpiresAt), What.QuestionExpires), (record.Claim is null ? DeadlineOf(record) : null, What.Deadline)),
-        _ => [],
-    };
+        if (record.State == TaskState.Queued)
+            return Moments(record.Id, (record.NotBefore, What.TimeComes), (record.StartedAt is null ? record.Spec.StartBy : null, What.StartDeadline), (DeadlineOf(record), What.Deadline));
+        return record.State == TaskState.Waiting
+            ? Moments(record.Id, (NotMissed(record.Question?.ExpiresAt), What.QuestionExpires), (record.Claim is null ? DeadlineOf(record) : null, What.Deadline))
+            : [];
+    }
 
-    private ImmutableArray<Moment> MomentsOf(OpenTask task) => task.State switch
+    private ImmutableArray<Moment> MomentsOf(OpenTask task)
     {
-        TaskState.Queued => Moments(task.Id, (task.NotBefore, What.TimeComes), (task.StartBy, What.StartDeadline)),
-        TaskState.Waiting => Moments(task.Id, (NotMissed(task.QuestionExpiresAt), What.QuestionExpires)),
-        _ => [],
-    };
+        if (task.State == TaskState.Queued) return Moments(task.Id, (task.NotBefore, What.TimeComes), (task.StartBy, What.StartDeadline));
+        return task.State == TaskState.Waiting ? Moments(task.Id, (NotMissed(task.QuestionExpiresAt), What.QuestionExpires)) : [];
+    }
 
     private static ImmutableArray<Moment> Moments(TaskId task, params ReadOnlySpan<(DateTimeOffset? At, What What)> each)
     {

@@ -102,8 +102,8 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         }
         finally
         {
-            attempts.Remove(live);
             live.Place.Free();
+            attempts.Remove(live);
         }
     }
 

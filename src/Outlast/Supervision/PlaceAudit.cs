@@ -43,8 +43,10 @@ internal sealed class PlaceAudit(Dispatcher dispatcher, LiveAttempts attempts, T
         foreach (var difference in dispatcher.Recount()) Note($"{difference}; counted anew");
     }
 
-    private bool HasOwner(Place place, HashSet<TaskId> claimed) =>
-        place.Task is { } id && (attempts.Find(id)?.Place == place || attempts.Find(id) is null && (claimed.Contains(id) || attempts.IsExpected(id)));
+    private bool HasOwner(Place place, HashSet<TaskId> claimed) => place.Task is { } id && (attempts.Find(id) is { } attempt
+        ? attempt.Place == place || attempts.IsExpected(id)
+        // On its way to be followed, or to be rescued.
+        : attempts.IsExpected(id) || claimed.Contains(id));
 
     private void Note(string what)
     {

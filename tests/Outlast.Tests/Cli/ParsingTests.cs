@@ -115,7 +115,7 @@ public sealed class ParsingTests
     public void What_the_command_gets_is_nobody_elses_business()
     {
         var options = new RunOptions();
-        var request = options.ToRequest(Parse("run -- x"), new Caller(new Hashtable(), "/w"), ["x", "--", "@file", "-d", "[suggest]", ""]);
+        var request = options.ToRequest(Parse("run -- x"), new Caller(new Hashtable(), "/w"), ["x", "--", "@file", "-d", "[suggest]", ""], DateTimeOffset.UnixEpoch);
 
         Assert.Equal(["x", "--", "@file", "-d", "[suggest]", ""], request.Process!.Argv!);
         Assert.Equal("/w", request.Process.Cwd);

@@ -162,8 +162,9 @@ public sealed class DueWatchTests
     [Trait("Requirement", "V-14")]
     public async Task What_is_overdue_is_shown_by_the_doctor_and_done_when_the_store_can_write()
     {
+        using var folder = new ScratchFolder();
         var store = new FailingStore();
-        await using var host = await SupervisedHost.StartAsync(store, _runner, _time, settings: ("concurrency.processes", "1"));
+        await using var host = await SupervisedHost.StartAsync(store, _runner, _time, folder: new(folder.Path), settings: ("concurrency.processes", "1"));
         await host.RunAsync();
         var id = (await host.SubmitAsync(SupervisedHost.Spec() with { StartBy = _time.GetUtcNow() + Hour })).Record.Id;
         store.Failing = true;

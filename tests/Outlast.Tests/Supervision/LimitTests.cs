@@ -32,6 +32,7 @@ public sealed class LimitTests
 
     [Fact]
     [Trait("Requirement", "S285-1")]
+    [Trait("Requirement", "U-25")]
     public async Task Who_asked_to_be_refused_is_told_which_key_is_full()
     {
         await using var host = await SupervisedHost.StartAsync(settings: [("concurrency.limits", "session:*=1"), ("concurrency.processes", "4")]);
@@ -105,7 +106,8 @@ public sealed class LimitTests
     [Trait("Requirement", "U-80")]
     public async Task A_place_that_nobody_has_is_found_in_two_looks_told_and_put_right()
     {
-        await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
+        using var folder = new ScratchFolder();
+        await using var host = await SupervisedHost.StartAsync(folder: new(folder.Path), settings: ("concurrency.processes", "1"));
         // As if somebody had forgotten to give it back.
         host.Dispatcher.Reserve(LimitedTask.Of(SupervisedHost.Spec(), null));
         var id = (await host.SubmitAsync()).Record.Id;
@@ -124,7 +126,8 @@ public sealed class LimitTests
     [Trait("Requirement", "U-80")]
     public async Task What_runs_and_what_is_on_its_way_is_no_difference()
     {
-        await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "3"));
+        using var folder = new ScratchFolder();
+        await using var host = await SupervisedHost.StartAsync(folder: new(folder.Path), settings: ("concurrency.processes", "3"));
         var (parent, _) = await host.RunAsync();
         await host.RunAsync(parent: parent);
         await host.RunAsync();
@@ -134,6 +137,7 @@ public sealed class LimitTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-100")]
     [Trait("Requirement", "V-23")]
     public async Task A_draining_host_admits_children_only_and_counts_them_under_their_keys()
     {
