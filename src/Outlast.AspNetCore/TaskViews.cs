@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Outlast.Client;
 
 namespace Outlast.AspNetCore;
@@ -6,6 +8,8 @@ namespace Outlast.AspNetCore;
 internal static class TaskViews
 {
     private static readonly RetryOn[] Ends = [RetryOn.Failed, RetryOn.Lost, RetryOn.TimedOut];
+    // Most tasks of a host have the same environment, the host's own.
+    private static readonly ConditionalWeakTable<ImmutableSortedDictionary<string, string>, string[]> EnvironmentNames = [];
 
     public static TaskView Of(TaskSnapshot snapshot)
     {
@@ -94,7 +98,7 @@ internal static class TaskViews
 
     private static SpecView Of(TaskSpec spec)
     {
-        IReadOnlyList<string>? names = spec.Process is { } process ? [.. process.Environment.Keys] : null;
+        var names = spec.Process is { } process ? EnvironmentNames.GetValue(process.Environment, static e => [.. e.Keys]) : null;
         return new()
         {
             Process = spec.Process is null ? null : Of(spec.Process, names!),

@@ -39,8 +39,9 @@ internal sealed class OutlastHost(
         var opening = await store.OpenAsync(cancel);
         identity.Open(opening.Epoch);
         health.LostForGood += End;
-        feed.Changed += dispatcher.Look;
+        // Before the dispatcher, which may claim at once: what is told of the claim makes void what is told of the wait.
         feed.Changed += due.Look;
+        feed.Changed += dispatcher.Look;
         feed.Changed += stopper.Look;
         feed.Ended += LogEnd;
         executor.Open(_letGo.Token);

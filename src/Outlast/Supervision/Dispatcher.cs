@@ -147,7 +147,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
                 RememberNeedsLock(record);
             }
         }
-        if (start is { } at) _ = Task.Run(() => ClaimAsync(at));
+        if (start is { } now) _ = ClaimAsync(now);
         else Pump();
     }
 
@@ -339,7 +339,9 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
                 LeftNeedsLock(task);
             }
         }
-        foreach (var start in starts ?? []) _ = Task.Run(() => ClaimAsync(start));
+        // One whose record is at hand is handed to the writer here and now: that waits for nothing, and a thread that would have to be woken for it costs as much as the rest of the claim.
+        if (starts is [{ Known: not null } only]) _ = ClaimAsync(only);
+        else foreach (var start in starts ?? []) _ = Task.Run(() => ClaimAsync(start));
     }
 
     private async Task ClaimAsync(Start start)
