@@ -22,7 +22,7 @@ public sealed class FarewellTests
         await limit.CancelAsync();
         await going.Soon();
 
-        Assert.Equal(["the host is going away"], host.Status.NotReady);
+        Assert.Equal("the host is going away", Assert.Single(host.Status.NotReady));
         hangs.SetResult();
         await host.DisposeAsync();
     }
