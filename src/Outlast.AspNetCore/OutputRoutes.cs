@@ -23,11 +23,13 @@ internal sealed class OutputRoutes(Api api)
         var tail = query.Whole("tail", 0, long.MaxValue);
         var tailLines = query.Whole("tailLines", 0, long.MaxValue);
         var follow = query.Flag("follow");
+        var attempt = (int?)query.Whole("attempt", 1, int.MaxValue);
         if (tail is not null && tailLines is not null) query.Fail("tailLines", "is given as well as tail");
         if (offset is not null && (tail ?? tailLines) is not null) query.Fail("offset", "is given as well as tail");
         if (follow && limit is not null) query.Fail("limit", "is given as well as follow");
+        if (follow && attempt is not null) query.Fail("attempt", "is given as well as follow");
         query.ThrowIfAny();
-        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), stream, api.Time, context.RequestAborted).ConfigureAwait(false);
+        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), stream, api.Time, context.RequestAborted, attempt).ConfigureAwait(false);
         var extent = output.Measure();
         var start = tail is { } bytes ? Math.Max(0, extent.There - bytes) : tailLines is { } lines ? output.Log.FindLastLines(lines, extent.There) : offset;
         // What was found last may have been removed meanwhile.
@@ -62,11 +64,12 @@ internal sealed class OutputRoutes(Api api)
         var query = new QueryFields(context.Request.Query);
         var errorStream = ReadStream(query);
         var since = ReadMoment(query, "since");
+        var attempt = (int?)query.Whole("attempt", 1, int.MaxValue);
         query.ThrowIfAny();
-        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), errorStream, api.Time, context.RequestAborted).ConfigureAwait(false);
+        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), errorStream, api.Time, context.RequestAborted, attempt).ConfigureAwait(false);
         var times = OutputTimes.Read(output.Log.Path).Select(t => new OutputTimeView(t.At, t.Size)).ToList();
         long? from = since is null ? null : times.LastOrDefault(t => t.At <= since)?.Offset ?? 0;
-        await Api.AnswerAsync(context, StatusCodes.Status200OK, new(output.Record.Attempt, times, from), OutlastJson.Wire.OutputTimesView).ConfigureAwait(false);
+        await Api.AnswerAsync(context, StatusCodes.Status200OK, new(output.Attempt, times, from), OutlastJson.Wire.OutputTimesView).ConfigureAwait(false);
     }
 
     private DateTimeOffset? ReadMoment(QueryFields query, string name)
@@ -188,7 +191,7 @@ internal sealed class OutputRoutes(Api api)
         response.Headers["Outlast-Offset"] = Invariant(start);
         response.Headers["Outlast-Size"] = Invariant(extent.Size);
         response.Headers["Outlast-Dropped"] = Invariant(extent.Dropped);
-        response.Headers["Outlast-Attempt"] = Invariant(output.Record.Attempt);
+        response.Headers["Outlast-Attempt"] = Invariant(output.Attempt);
         response.Headers["Outlast-Ended"] = output.HasEnded ? "true" : "false";
     }
 

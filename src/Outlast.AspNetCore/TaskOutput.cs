@@ -14,11 +14,13 @@ internal sealed class TaskOutput : IDisposable
     private readonly TimeProvider _time;
     private long _located;
 
-    private TaskOutput(ITaskClient tasks, TaskId id, bool errorStream, OutputLocation location, TimeProvider time)
+    private TaskOutput(ITaskClient tasks, TaskId id, bool errorStream, OutputLocation location, int? earlier, TimeProvider time)
     {
         (_tasks, _id, _errorStream, _time) = (tasks, id, errorStream, time);
         _located = time.GetTimestamp();
         Record = location.Record;
+        IsEarlier = earlier is not null;
+        Attempt = earlier ?? location.Record.Attempt;
         Log = new(location.Path);
     }
 
@@ -27,15 +29,31 @@ internal sealed class TaskOutput : IDisposable
 
     public OutputLog Log { get; private set; }
 
-    public bool HasEnded => Record.State.IsTerminal();
+    /// <summary>Whose log it is.</summary>
+    public int Attempt { get; }
 
-    public static async Task<TaskOutput> FindAsync(ITaskClient tasks, TaskId id, bool errorStream, TimeProvider time, CancellationToken cancel)
+    /// <summary>Whether that is an attempt before the last: nothing comes any more, and the record tells nothing of its log.</summary>
+    public bool IsEarlier { get; }
+
+    public bool HasEnded => IsEarlier || Record.State.IsTerminal();
+
+    /// <param name="tasks">Knows where outputs are.</param>
+    /// <param name="id">Of that task.</param>
+    /// <param name="errorStream">The separate standard error instead.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <param name="attempt">Of that attempt; none: of the last.</param>
+    /// <exception cref="RefusedException">There is no such output.</exception>
+    public static async Task<TaskOutput> FindAsync(ITaskClient tasks, TaskId id, bool errorStream, TimeProvider time, CancellationToken cancel, int? attempt = null)
     {
         var location = await tasks.LocateOutputAsync(id, errorStream, cancel).ConfigureAwait(false);
         if (errorStream && location.Record.Spec.Process is not { Stderr: StderrMode.Separate })
             throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["stream"] = ["standard error is part of the output of this task"] }, "The request cannot be understood"));
         if (location.Record.Output is { RemovedAt: { } removedAt, RemovedReason: var reason }) throw new RefusedException(Problem.OutputRemoved(removedAt, reason));
-        return new(tasks, id, errorStream, location, time);
+        if (attempt > location.Record.Attempt)
+            throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["attempt"] = [$"'{attempt}' is not there: the task has had {location.Record.Attempt}"] }, "The request cannot be understood"));
+        if (attempt is not { } earlier || earlier == location.Record.Attempt) return new(tasks, id, errorStream, location, null, time);
+        return new(tasks, id, errorStream, location with { Path = OfAttempt(location.Path, earlier) }, earlier, time);
     }
 
     /// <summary>What there is, and what there was: an ended task's record knows how much it printed, whatever became of the file.</summary>
@@ -44,7 +62,7 @@ internal sealed class TaskOutput : IDisposable
         // The range first: what is removed meanwhile lies before the size that is read after it.
         var gone = Log.Dropped();
         var there = Log.Size();
-        return new(there, HasEnded ? Math.Max(there, Recorded(Record)) : there, gone);
+        return new(there, HasEnded && !IsEarlier ? Math.Max(there, Recorded(Record)) : there, gone);
     }
 
     /// <summary>How many bytes of this stream a record tells of.</summary>
@@ -82,6 +100,10 @@ internal sealed class TaskOutput : IDisposable
     }
 
     public void Dispose() => Log.Dispose();
+
+    /// <summary>The same log in the folder of another attempt, beside that of the last.</summary>
+    private static string OfAttempt(string path, int attempt) =>
+        Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(path))!, attempt.ToString(System.Globalization.CultureInfo.InvariantCulture), Path.GetFileName(path));
 }
 
 /// <summary>How far an output reaches.</summary>

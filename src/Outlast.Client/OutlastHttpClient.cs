@@ -109,6 +109,30 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     public Task<OutputRange> ReadOutputAsync(string id, long offset, int? limit = null, bool errorStream = false, CancellationToken cancel = default) =>
         ReadOutputAsync($"{OutputRoute(id, errorStream)}&offset={Invariant(offset)}{(limit is { } l ? $"&limit={Invariant(l)}" : "")}", cancel);
 
+    /// <summary>Reads a range of the output of one attempt.</summary>
+    public Task<OutputRange> ReadOutputAsync(OutputSource source, long offset, int? limit = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return ReadOutputAsync($"{OutputRoute(source)}&offset={Invariant(offset)}{(limit is { } l ? $"&limit={Invariant(l)}" : "")}", cancel);
+    }
+
+    /// <summary>The offset at which the last lines of the output of one attempt begin; lines whose beginning is gone do not count.</summary>
+    public async Task<long> FindOutputTailAsync(OutputSource source, long lines, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return (await ReadOutputAsync($"{OutputRoute(source)}&tailLines={Invariant(lines)}&limit=0", cancel).ConfigureAwait(false)).Offset;
+    }
+
+    /// <summary>When the output of one attempt grew, and where what is younger than that begins.</summary>
+    /// <param name="source">Which output.</param>
+    /// <param name="since"><c>10m</c> ago, or a time; none: only when it grew.</param>
+    /// <param name="cancel">Ends the call.</param>
+    public Task<OutputTimesView> ReadOutputTimesAsync(OutputSource source, string? since, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return ReadAsync($"{Route(source.Task)}/output/times?stream={(source.ErrorStream ? "stderr" : "stdout")}{AttemptOf(source)}{(since is null ? "" : $"&since={Escape(since)}")}", OutlastJson.Wire.OutputTimesView, cancel);
+    }
+
     /// <summary>Reads the last bytes of the output.</summary>
     public Task<OutputRange> ReadOutputTailAsync(string id, long bytes, bool errorStream = false, CancellationToken cancel = default) =>
         ReadOutputAsync($"{OutputRoute(id, errorStream)}&tail={Invariant(bytes)}", cancel);
@@ -389,6 +413,10 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     private static string Route(string id) => $"/v1/tasks/{Escape(id)}";
 
     private static string OutputRoute(string id, bool errorStream) => $"{Route(id)}/output?stream={(errorStream ? "stderr" : "stdout")}";
+
+    private static string OutputRoute(OutputSource source) => OutputRoute(source.Task, source.ErrorStream) + AttemptOf(source);
+
+    private static string AttemptOf(OutputSource source) => source.Attempt is { } attempt ? $"&attempt={Invariant(attempt)}" : "";
 
     private static string Filter(string? task, string? session) =>
         $"{(task is null ? "" : $"&task={Escape(task)}")}{(session is null ? "" : $"&session={Escape(session)}")}";

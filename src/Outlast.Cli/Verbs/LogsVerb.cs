@@ -23,19 +23,24 @@ internal static class LogsVerb
         var timestamps = new Option<bool>("--timestamps", "-t") { Description = "Before each line the time by which it was there" };
         var grep = new Option<string?>("--grep") { Description = "Only lines in which this regular expression is found", HelpName = "REGEX" };
         var ignoreCase = new Option<bool>("--ignore-case", "-i") { Description = "For --grep, large and small letters are the same" };
+        var attempt = Verb.Number("--attempt", "What that attempt printed; otherwise the last", least: 1);
         var raw = new Option<bool>("--raw") { Description = "With control sequences, on a terminal too" };
         var clean = new Option<bool>("--clean") { Description = "Without control sequences, elsewhere too" };
         command.Arguments.Add(id);
-        foreach (var option in (Option[])[follow, tail, since, sinceOffset, timestamps, grep, ignoreCase, raw, clean]) command.Options.Add(option);
+        foreach (var option in (Option[])[follow, tail, since, sinceOffset, timestamps, grep, ignoreCase, attempt, raw, clean]) command.Options.Add(option);
         command.SetAction((parsed, cancel) =>
         {
             Refuse("--tail", parsed.GetValue(tail) is not null, "--since-offset", parsed.GetValue(sinceOffset) is not null);
             Refuse("--since", parsed.GetValue(since) is not null, "--since-offset", parsed.GetValue(sinceOffset) is not null);
+            Refuse("--attempt", parsed.GetValue(attempt) is not null, "--follow", parsed.GetValue(follow));
             Refuse("--raw", parsed.GetValue(raw), "--clean", parsed.GetValue(clean));
             if (parsed.GetValue(ignoreCase) && parsed.GetValue(grep) is null) throw CommandException.Usage("--ignore-case needs --grep");
             return RunAsync(context, parsed.GetValue(id)!, new(
                 parsed.GetValue(follow), parsed.GetValue(tail), InUtc(parsed.GetValue(since)), parsed.GetValue(sinceOffset), parsed.GetValue(timestamps),
-                Pattern(parsed.GetValue(grep), parsed.GetValue(ignoreCase)), parsed.GetValue(raw) ? false : parsed.GetValue(clean) ? true : null, parsed.GetValue(json)), cancel);
+                Pattern(parsed.GetValue(grep), parsed.GetValue(ignoreCase)), parsed.GetValue(raw) ? false : parsed.GetValue(clean) ? true : null, parsed.GetValue(json))
+            {
+                Attempt = parsed.GetValue(attempt) is { } one ? (int)Math.Min(one, int.MaxValue) : null,
+            }, cancel);
         });
         return command;
     }
@@ -73,16 +78,17 @@ internal static class LogsVerb
 
     private static async Task PrintAsync(CommandContext context, OutlastHttpClient client, TaskView task, Wish wish, bool errorStream, CancellationToken cancel)
     {
-        var times = wish.Timestamps || wish.Since is not null ? await client.ReadOutputTimesAsync(task.Id, wish.Since, errorStream, cancel) : null;
+        var source = new OutputSource(task.Id, errorStream, wish.Attempt);
+        var times = wish.Timestamps || wish.Since is not null ? await client.ReadOutputTimesAsync(source, wish.Since, cancel) : null;
         var printer = new OutputPrinter(context.Terminal, errorStream, wish.Clean, wish.Json);
         var lines = new LineSieve(printer, wish.Grep, wish.Timestamps ? times!.Times : null, wish.Grep is null ? null : wish.Tail, context.Time);
         var offset = wish.SinceOffset ?? 0;
         try
         {
-            if (times?.Since is { } since) offset = task.HasEnded && times.Times is [.., var end] && since == end.Offset ? since : await LineStartAsync(client, task.Id, since, errorStream, cancel);
+            if (times?.Since is { } since) offset = (task.HasEnded || wish.Attempt < task.Attempt) && times.Times is [.., var end] && since == end.Offset ? since : await LineStartAsync(client, source, since, cancel);
             // The last lines that fit a pattern can be anywhere.
-            if (wish.Tail is { } last && wish.Grep is null) offset = Math.Max(offset, await client.FindOutputTailAsync(task.Id, last, errorStream, cancel));
-            offset = await PrintPresentAsync(client, task.Id, lines, offset, cancel);
+            if (wish.Tail is { } last && wish.Grep is null) offset = Math.Max(offset, await client.FindOutputTailAsync(source, last, cancel));
+            offset = await PrintPresentAsync(client, source, lines, offset, cancel);
         }
         catch (OutlastProblemException e) when (e.Type == ProblemTypes.OutOfRange)
         {
@@ -105,12 +111,12 @@ internal static class LogsVerb
     }
 
     /// <summary>Prints as much as there was when the reading began, piece by piece: an output may be larger than memory.</summary>
-    private static async Task<long> PrintPresentAsync(OutlastHttpClient client, string id, LineSieve lines, long offset, CancellationToken cancel)
+    private static async Task<long> PrintPresentAsync(OutlastHttpClient client, OutputSource source, LineSieve lines, long offset, CancellationToken cancel)
     {
         long? end = null;
         while (true)
         {
-            var range = await client.ReadOutputAsync(id, offset, AtOnce, lines.IsError, cancel);
+            var range = await client.ReadOutputAsync(source, offset, AtOnce, cancel);
             end ??= range.Size;
             if (range.Offset > offset) lines.PassOver(new(offset, range.Offset, "dropped"));
             var held = range.Bytes.Length == AtOnce ? Unfinished(range.Bytes.Span) : 0;
@@ -125,11 +131,11 @@ internal static class LogsVerb
     private static int Unfinished(ReadOnlySpan<byte> bytes) => Rune.DecodeLastFromUtf8(bytes, out _, out var count) == OperationStatus.NeedMoreData ? count : 0;
 
     /// <summary>Where the line begins that holds that offset, or a long line's part.</summary>
-    private static async Task<long> LineStartAsync(OutlastHttpClient client, string id, long offset, bool errorStream, CancellationToken cancel)
+    private static async Task<long> LineStartAsync(OutlastHttpClient client, OutputSource source, long offset, CancellationToken cancel)
     {
         var from = Math.Max(0, offset - MostBeforeLine);
         if (offset == from) return offset;
-        var before = await client.ReadOutputAsync(id, from, (int)(offset - from), errorStream, cancel);
+        var before = await client.ReadOutputAsync(source, from, (int)(offset - from), cancel);
         var known = before.Bytes.Span[..(int)Math.Clamp(offset - before.Offset, 0, before.Bytes.Length)];
         return before.Offset + known.Length < offset ? offset : known.LastIndexOf((byte)'\n') is >= 0 and var at ? before.Offset + at + 1 : before.Offset;
     }
@@ -161,5 +167,8 @@ internal static class LogsVerb
     private static string Reason(RegexParseException e) => e.Message[(e.Message.LastIndexOf(". ", StringComparison.Ordinal) is >= 0 and var at ? at + 2 : 0)..].TrimEnd('.');
 
     /// <summary>What is wanted of an output.</summary>
-    private sealed record Wish(bool Follow, long? Tail, string? Since, long? SinceOffset, bool Timestamps, Regex? Grep, bool? Clean, bool Json);
+    private sealed record Wish(bool Follow, long? Tail, string? Since, long? SinceOffset, bool Timestamps, Regex? Grep, bool? Clean, bool Json)
+    {
+        public int? Attempt { get; init; }
+    }
 }

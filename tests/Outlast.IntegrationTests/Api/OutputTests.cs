@@ -23,6 +23,27 @@ public sealed class OutputTests
         Assert.Equal(("56789", 5L, 10L, 10L, 0L, true), (Encoding.ASCII.GetString(rest.Bytes.Span), rest.Offset, rest.NextOffset, rest.Size, rest.Dropped, rest.Ended));
     }
 
+    [Fact]
+    public async Task An_earlier_attempts_output_can_be_read_and_is_complete()
+    {
+        await using var host = await ApiHost.StartAsync();
+        var task = host.Tasks.Add();
+        host.Tasks.Print(task.Id, "first, and failed"u8);
+        host.Tasks.NextAttempt(task.Id);
+        host.Tasks.Print(task.Id, "second"u8);
+        using var first = await host.GetAsync($"/v1/tasks/{task.Id}/output?attempt=1");
+        Assert.Equal(("first, and failed", "1", "true"), (await first.Content.ReadAsStringAsync(), first.Header("Outlast-Attempt"), first.Header("Outlast-Ended")));
+        using var second = await host.GetAsync($"/v1/tasks/{task.Id}/output?attempt=2");
+        Assert.Equal(("second", "2", "false"), (await second.Content.ReadAsStringAsync(), second.Header("Outlast-Attempt"), second.Header("Outlast-Ended")));
+        using var none = await host.GetAsync($"/v1/tasks/{task.Id}/output?attempt=3");
+        Assert.Equal(HttpStatusCode.BadRequest, none.StatusCode);
+        Assert.Contains("'3' is not there: the task has had 2", await none.Content.ReadAsStringAsync());
+        using var followed = await host.GetAsync($"/v1/tasks/{task.Id}/output?attempt=1&follow=true");
+        Assert.Equal(HttpStatusCode.BadRequest, followed.StatusCode);
+        var range = await host.Client.ReadOutputAsync(new OutputSource(task.Id.ToString(), Attempt: 1), 7);
+        Assert.Equal("and failed", Encoding.ASCII.GetString(range.Bytes.Span));
+    }
+
     [Theory]
     [InlineData("", "one\ntwo\nthree", 0)]
     [InlineData("?offset=13", "", 13)]

@@ -51,6 +51,32 @@ public sealed class SubmitTests
     }
 
     [Fact]
+    public async Task When_and_how_often_reach_the_spec_and_can_be_posted_again()
+    {
+        await using var host = await ApiHost.StartAsync();
+        using var response = await host.PostAsync("/v1/tasks",
+            """{"process": {"argv": ["a"]}, "at": "2126-11-27T08:00:00+01:00", "startBy": "1h", "priority": -7, "retry": {"max": 3, "backoff": "5s", "on": ["lost", "failed"]}}""");
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        var spec = Assert.Single(host.Tasks.Submissions).Spec;
+        var at = new DateTimeOffset(2126, 11, 27, 7, 0, 0, TimeSpan.Zero);
+        Assert.Equal((at, at.AddHours(1), -7), (spec.NotBefore, spec.StartBy, spec.Priority));
+        Assert.Equal(new RetryPolicy(3, TimeSpan.FromSeconds(5), RetryOn.Failed | RetryOn.Lost), spec.Retry);
+
+        var read = (await response.JsonAsync()).GetProperty("spec");
+        Assert.Equal("""{"max":3,"backoffMs":5000,"on":["failed","lost"]}""", read.GetProperty("retry").GetRawText());
+        Assert.Equal(("2126-11-27T07:00:00.000Z", "2126-11-27T08:00:00.000Z"), (read.GetProperty("at").GetString(), read.GetProperty("startBy").GetString()));
+        using var again = await host.PostAsync("/v1/tasks", read.GetRawText());
+        Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
+        var repeated = host.Tasks.Submissions.Last().Spec;
+        Assert.Equal((spec.NotBefore, spec.StartBy, spec.Priority, spec.Retry), (repeated.NotBefore, repeated.StartBy, repeated.Priority, repeated.Retry));
+
+        using var bare = await host.PostAsync("/v1/tasks", """{"process": {"argv": ["a"]}, "inMs": 60000, "startByMs": 60000, "retry": {"max": 1}}""");
+        var later = host.Tasks.Submissions.Last().Spec;
+        Assert.Equal(TimeSpan.FromMinutes(1), later.StartBy - later.NotBefore);
+        Assert.Equal(new RetryPolicy(1, TimeSpan.FromSeconds(1), RetryOn.Failed), later.Retry);
+    }
+
+    [Fact]
     public async Task A_batch_answers_202_with_its_tasks_in_order()
     {
         await using var host = await ApiHost.StartAsync();

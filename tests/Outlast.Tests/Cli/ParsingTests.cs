@@ -23,6 +23,7 @@ public sealed class ParsingTests
     [InlineData("top --once --json")]
     [InlineData("logs 1 -f --tail 3 --raw --json")]
     [InlineData("logs 1 --since-offset 10")]
+    [InlineData("logs 1 --attempt 2")]
     [InlineData("logs 1 -f --since 5m --grep x -i --timestamps --clean --tail 3")]
     [InlineData("wait 1 2 3 --any --timeout 5s --json")]
     [InlineData("stop 1 2 --now --reason because --json")]
