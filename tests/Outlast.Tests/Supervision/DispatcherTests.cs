@@ -9,6 +9,7 @@ public sealed class DispatcherTests
 
     [Fact]
     [Trait("Requirement", "S285-1")]
+    [Trait("Requirement", "U-25")]
     public async Task A_full_host_refuses_who_asked_for_that_and_nothing_of_it_comes_into_being()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "2"));
