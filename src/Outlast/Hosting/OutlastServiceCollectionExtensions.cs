@@ -43,6 +43,10 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<OutputBudget>();
         services.AddSingleton<DiskGuard>();
         services.AddSingleton<Pruner>();
+        services.AddSingleton(settings.Delivery);
+        services.AddSingleton<Courier>();
+        services.AddSingleton<IInbox, Inbox>();
+        services.AddSingleton<ISessions, SessionDesk>();
         services.AddSingleton(new Surroundings(folder, "/", Machine.UserId, Environment.GetEnvironmentVariable("HOME"), AppContext.BaseDirectory));
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();

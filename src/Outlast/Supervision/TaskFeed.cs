@@ -18,6 +18,9 @@ internal sealed class TaskFeed
     /// <summary>Told once of every task that ends while this host lives. Must not block.</summary>
     public event Action<TaskRecord>? Ended;
 
+    /// <summary>The same for what sessions are told.</summary>
+    public NoticeFeed Notices { get; } = new();
+
     /// <summary>How many tasks somebody waits for; 0 when nobody waits.</summary>
     public int Waiting => _waiters.Count;
 
@@ -32,6 +35,7 @@ internal sealed class TaskFeed
             if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult(record);
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
+        Notices.Publish(committed.Notices);
     }
 
     /// <summary>Wakes whoever waits for events.</summary>
