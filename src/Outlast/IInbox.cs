@@ -20,7 +20,7 @@ public interface IInbox
     /// <summary>The session says that it has notices. When it returns, they never come again.</summary>
     /// <remarks>A request of the session: what it has consumed before is final with it.</remarks>
     /// <exception cref="StoreUnavailableException">Some of them may have been acknowledged; saying it again does no harm.</exception>
-    Task<Acknowledgement> AcknowledgeAsync(AcknowledgeCommand command, CancellationToken cancel = default);
+    Task<AcknowledgedNotices> AcknowledgeAsync(AcknowledgeCommand command, CancellationToken cancel = default);
 
     /// <summary>Reads a task for its own session, at its end or when <paramref name="wait"/> is over. If it completed, that is as good as its notice: it is consumed, finally with the next request of the session, which shows that the answer got there. Other ends are told by their notice all the same.</summary>
     /// <remarks>A request of the session: what it has consumed before is final with it.</remarks>
@@ -61,4 +61,4 @@ public sealed record AcknowledgeCommand(string Session)
 /// <param name="Acknowledged">Those that were open.</param>
 /// <param name="Final">Keys of those that were final before: acknowledged, consumed or dropped.</param>
 /// <param name="Unknown">Keys that the session has no notice of.</param>
-public sealed record Acknowledgement(ImmutableArray<Notice> Acknowledged, ImmutableArray<string> Final, ImmutableArray<string> Unknown);
+public sealed record AcknowledgedNotices(ImmutableArray<Notice> Acknowledged, ImmutableArray<string> Final, ImmutableArray<string> Unknown);

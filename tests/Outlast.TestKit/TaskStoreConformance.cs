@@ -700,10 +700,10 @@ public abstract class TaskStoreConformance : IAsyncLifetime
         var before = await SubmitAsync(Queued(Spec(session: "s")));
         var open = await EndWithNoticeAsync("s");
         await EndWithNoticeAsync("t");
-        Assert.Equal(["s", "t"], await Store.AddresseesAsync());
+        Assert.Equal(["s", "t"], (await Store.AddresseesAsync()).AsEnumerable());
         await Store.SetSessionAsync(new("s", Closed: true));
         Assert.Equal((NoticeDelivery.Dropped, "its session was closed"), (await Store.NoticesAsync(new() { Session = "s", OpenOnly = false })).Single(n => n.Key == open.Key) is var dropped ? (dropped.Delivery, dropped.DroppedReason) : default);
-        Assert.Equal(["t"], await Store.AddresseesAsync());
+        Assert.Equal(["t"], (await Store.AddresseesAsync()).AsEnumerable());
         Assert.Equal((NoticeDelivery.Dropped, "its session was closed"), await EndWithNoticeAsync("s", before) is var closed ? (closed.Delivery, closed.DroppedReason) : default);
         Assert.Equal(NoticeDelivery.Queued, (await EndWithNoticeAsync("s")).Delivery);
 

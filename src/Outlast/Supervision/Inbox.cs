@@ -24,7 +24,7 @@ internal sealed class Inbox(ITaskStore store, ITaskClient tasks, TaskFeed feed, 
         return ReadAsync(query, static (open, _) => Task.FromResult(open), cancel);
     }
 
-    public async Task<Acknowledgement> AcknowledgeAsync(AcknowledgeCommand command, CancellationToken cancel = default)
+    public async Task<AcknowledgedNotices> AcknowledgeAsync(AcknowledgeCommand command, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(command);
         if (command.Keys.Length > AcknowledgeCommand.MostKeys) throw new ArgumentException($"At most {AcknowledgeCommand.MostKeys} keys are acknowledged at once.", nameof(command));

@@ -166,8 +166,7 @@ public sealed class CourierTests
         await post.TellAsync("mine");
         await Eventually.TrueAsync(() => channel.Calls == 1, "its own is told");
         channel.Reaches = _ => true;
-        await post.PassingUntilAsync(() => channel.Calls == 2, "the other is found by the look at everything", Again);
-        Assert.Equal(["mine", "foreign"], channel.All.Select(n => n.Session));
+        await post.PassingUntilAsync(() => channel.All.Any(n => n.Session == "foreign"), "the other is found by the look at everything", Again);
     }
 
     [Fact]
