@@ -45,6 +45,12 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "ftruncate", SetLastError = true)]
     public static partial int CutTo(int fd, nint length);
 
+    /// <summary>With <see cref="BeginWriting"/>: has a range begin its way to the disk, without waiting for it.</summary>
+    [LibraryImport(Library, EntryPoint = "sync_file_range", SetLastError = true)]
+    public static partial int SyncFileRange(int fd, long offset, long count, uint flags);
+
+    public const uint BeginWriting = 2;
+
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int fd, int command, nint argument);
 

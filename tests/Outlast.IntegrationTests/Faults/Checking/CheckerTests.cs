@@ -80,7 +80,7 @@ public sealed class CheckerTests
         ["a process of a lost task"] = (ViolationKind.UnknownProcess, e => e with { Acknowledged = [], Answers = e.Answers.Clear() }),
         ["a process that was only seen"] = (ViolationKind.UnknownProcess, e => e with { Acknowledged = [], Starts = [], Answers = e.Answers.Clear() }),
         ["an attempt that the record does not know"] = (ViolationKind.UnknownProcess, e => e with { Starts = [new(Id, 2, 4711, 812345)] }),
-        ["a double acceptance"] = (ViolationKind.AcceptedTwice, e => e with { Answers = e.Answers.Add(OtherId, CleanAnswer with { Id = OtherId }), Ends = [.. e.Ends, new(OtherId, 1, 1, Noon)] }),
+        ["a double acceptance"] = (ViolationKind.AcceptedTwice, e => e with { Answers = e.Answers.Add(OtherId, CleanAnswer with { Id = OtherId, Session = null }), Ends = [.. e.Ends, new(OtherId, 1, 1, Noon)] }),
         ["a double run of one attempt"] = (ViolationKind.StartedTwice, e => e with { Starts = [.. e.Starts, new(Id, 1, 4712, 812346)] }),
         ["a repetition that nobody allowed"] = (ViolationKind.RepeatedUnasked, e => e with
         {
