@@ -11,6 +11,10 @@ public sealed record SubmitRequest
     public string? Session { get; init; }
     /// <summary>The whole id of the task that asks.</summary>
     public string? Parent { get; init; }
+    /// <summary>Tasks that are awaited together: the session is told when the last of them has ended.</summary>
+    public string? Group { get; init; }
+    /// <summary>Of what the session is told: <c>each</c> (the default), <c>last</c> (only the end of the whole group), <c>failures</c> or <c>none</c>. Warnings and questions are always told.</summary>
+    public string? Notify { get; init; }
     /// <summary>Free marks.</summary>
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
     /// <summary>The OS process to run.</summary>

@@ -28,10 +28,14 @@ public sealed record TaskView
     public required string Root { get; init; }
     /// <summary>0 at the top of its tree.</summary>
     public int Depth { get; init; }
+    /// <summary>How many of the notices of it are <c>queued</c>, <c>handed_over</c>, <c>acknowledged</c>, <c>consumed</c>, <c>dropped</c>; only where a task is read by itself.</summary>
+    public IReadOnlyDictionary<string, int>? Notices { get; init; }
     /// <summary>The ended task that it repeats.</summary>
     public string? RetryOf { get; init; }
     /// <summary>Tasks that are awaited together.</summary>
     public string? Group { get; init; }
+    /// <summary>Of which of its ends the session is told: <c>last</c>, <c>failures</c> or <c>none</c>; absent: of each.</summary>
+    public string? Notify { get; init; }
     /// <summary>Free marks.</summary>
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
     /// <summary>What was asked for; can be posted again.</summary>

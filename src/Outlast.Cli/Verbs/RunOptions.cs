@@ -9,7 +9,9 @@ namespace Outlast.Cli.Verbs;
 internal sealed class RunOptions
 {
     private readonly Option<string?> _name = Text("--name", "A short name; otherwise the program's", "NAME");
-    private readonly Option<string?> _session = Text("--session", "The conversation or client that it belongs to", "S");
+    private readonly Option<string?> _session = Text("--session", $"The conversation or client that it belongs to, and that is told of its end; otherwise ${Caller.SessionVariable}", "S");
+    private readonly Option<string?> _group = Text("--group", "Tasks that are awaited together: their session is told once when all of them have ended", "G");
+    private readonly Option<string?> _notify = Word("--notify", "Of what its session is told: its end (each, default), only the end of its whole --group (last), its end unless it completed (failures), or no end (none)", "each", "last", "failures", "none");
     private readonly Option<string[]> _labels = new("--label") { Description = "A mark to find it by; several times", HelpName = "K=V" };
     private readonly Option<string?> _folder = Text("--cwd", "The folder it starts in; otherwise this one", "DIR");
     private readonly Option<string[]> _environment = new("--env") { Description = "A variable, added to this environment; several times", HelpName = "K=V" };
@@ -40,7 +42,7 @@ internal sealed class RunOptions
 
     public IEnumerable<Option> All =>
     [
-        Detach, _name, _session, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
+        Detach, _name, _session, _group, _notify, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
         _leftovers, _in, _at, _startBy, _priority, _retry, _retryBackoff, _retryOn, _refuseWhenFull, _repeatable, IdempotencyKey,
     ];
 
@@ -51,10 +53,15 @@ internal sealed class RunOptions
         var labels = Verb.Pairs("--label", parsed.GetValue(_labels) ?? []);
         var environment = new Dictionary<string, string>(caller.Environment);
         foreach (var (name, value) in Verb.Pairs("--env", parsed.GetValue(_environment) ?? [])) environment[name] = value;
+        var session = parsed.GetValue(_session);
+        // What it starts itself belongs to the same.
+        if (session is not null && environment.ContainsKey(Caller.SessionVariable)) environment[Caller.SessionVariable] = session;
         return new()
         {
             Name = parsed.GetValue(_name),
-            Session = parsed.GetValue(_session),
+            Session = session ?? caller.Variable(Caller.SessionVariable),
+            Group = parsed.GetValue(_group),
+            Notify = parsed.GetValue(_notify),
             Labels = labels.Count > 0 ? labels : null,
             Timeout = parsed.GetValue(_timeout),
             IdleTimeout = parsed.GetValue(_idleTimeout),
@@ -128,7 +135,7 @@ internal sealed class RunOptions
         },
     };
 
-    private static Option<string?> Word(string name, string description, params string[] words)
+    public static Option<string?> Word(string name, string description, params string[] words)
     {
         var option = Text(name, description, string.Join('|', words));
         option.Validators.Add(result =>
