@@ -11,16 +11,17 @@ internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
 /// <summary>Turns a posted document into a spec in which every default is resolved. A spec as it was read can be posted again.</summary>
 internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
 {
-    private const int LongestName = 200, LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096;
+    private const int LongestName = 200, LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "handler", "external", "input", "retry", "in", "at", "startBy", "startByMs", "notBefore", "notify", "detached", "group", "priority", "children"], StringComparer.Ordinal);
+        ["agent", "handler", "external", "input", "retry", "in", "at", "startBy", "startByMs", "notBefore", "notify", "group", "priority"], StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
     private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(Enum.GetValues<OutputPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep), ("stop", LeftoverPolicy.Stop), ("wait", LeftoverPolicy.Wait));
+    private static readonly FrozenDictionary<string, ChildPolicy> ChildPolicies = Words(("wait", ChildPolicy.Wait), ("stop", ChildPolicy.Stop), ("detach", ChildPolicy.Detach));
     /// <summary>Every named signal whose default is death.</summary>
     private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
         ["HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR", "SYS"],
@@ -66,6 +67,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var stopGrace = ReadStopGrace(fields);
         var repeatable = fields.Flag("repeatable") ?? false;
         var refuse = fields.Word("whenFull", WhenFull) ?? false;
+        var detached = fields.Flag("detached") ?? false;
+        var children = fields.Word("children", ChildPolicies) ?? ChildPolicy.Wait;
+        var budget = ReadBudget(fields);
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
@@ -79,6 +83,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
             StopGrace = stopGrace,
             Repeatable = repeatable,
             RefuseWhenFull = refuse,
+            Detached = detached,
+            Children = children,
+            Budget = budget,
         }, parent);
     }
 
@@ -241,6 +248,16 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
             if (value.Length > LongestLabel || value.Any(char.IsControl)) fields.Fail($"labels.{JsonFields.Shorten(key)}", $"must be one line of at most {LongestLabel} characters");
         }
         return none.AddRange(labels);
+    }
+
+    private static TreeBudget? ReadBudget(JsonFields task)
+    {
+        if (!task.Has("budget") || task.Object("budget") is not { } fields) return null;
+        fields.Limit("wall", out var wall);
+        fields.Size("outputBytes", out var output);
+        var tasks = fields.Whole("tasks", 0, MostTasksOfBudget);
+        fields.FailOnRest(FrozenSet<string>.Empty);
+        return wall is null && output is null && tasks is null ? null : new(wall, output, (int?)tasks);
     }
 
     private TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? idleTimeout)

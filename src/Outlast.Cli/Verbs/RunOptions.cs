@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Outlast.Cli.Calling;
 using Outlast.Client;
 
@@ -23,6 +24,9 @@ internal sealed class RunOptions
     private readonly Option<string?> _stopGrace = Text("--stop-grace", "How long a stop waits before it kills; otherwise 10s", "D");
     private readonly Option<string?> _outputCap = Text("--output-cap", "The most of its output that stays, for example 10MiB; otherwise 1GiB", "SIZE|none");
     private readonly Option<string?> _outputPolicy = Word("--output-policy", "At the cap: the first and last half stay (keep-ends, default), the last half (tail), or it is stopped (stop)", "keep-ends", "tail", "stop");
+    private readonly Option<bool> _detached = new("--detached") { Description = "The end and the stop of its parent pass it by" };
+    private readonly Option<string?> _children = Word("--children", "What its end does to tasks that it has started: it waits for them (wait, default), stops them (stop), or lets them go on (detach)", "wait", "stop", "detach");
+    private readonly Option<string?> _budget = Text("--budget", "What it and all that it starts may use together: time since its start, output, tasks ever started", "wall=D,output=SIZE,tasks=N");
     private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
     private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
 
@@ -33,7 +37,7 @@ internal sealed class RunOptions
     public IEnumerable<Option> All =>
     [
         Detach, _name, _session, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
-        _leftovers, _refuseWhenFull, _repeatable, IdempotencyKey,
+        _leftovers, _detached, _children, _budget, _refuseWhenFull, _repeatable, IdempotencyKey,
     ];
 
     public SubmitRequest ToRequest(ParseResult parsed, Caller caller, IReadOnlyList<string> argv)
@@ -53,6 +57,9 @@ internal sealed class RunOptions
             StopGrace = parsed.GetValue(_stopGrace),
             Repeatable = parsed.GetValue(_repeatable) ? true : null,
             WhenFull = parsed.GetValue(_refuseWhenFull) ? "refuse" : null,
+            Detached = parsed.GetValue(_detached) ? true : null,
+            Children = parsed.GetValue(_children),
+            Budget = Budget(parsed.GetValue(_budget)),
             Process = new()
             {
                 Argv = argv,
@@ -79,6 +86,24 @@ internal sealed class RunOptions
         "open" => StdinView.Open,
         _ => StdinView.Of(text),
     };
+
+    private static BudgetRequest? Budget(string? text)
+    {
+        if (text is null) return null;
+        var budget = new BudgetRequest();
+        foreach (var (key, value) in Verb.Pairs("--budget", text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)))
+        {
+            budget = key switch
+            {
+                "wall" => budget with { Wall = value },
+                "output" => budget with { OutputBytes = value },
+                "tasks" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var tasks) => budget with { Tasks = tasks },
+                "tasks" => throw CommandException.Usage($"--budget tasks='{value}' is no whole number"),
+                _ => throw CommandException.Usage($"--budget '{key}' is nothing that is counted; there are wall, output and tasks, for example --budget wall=2h,output=1GiB,tasks=50"),
+            };
+        }
+        return budget == new BudgetRequest() ? throw CommandException.Usage("--budget says nothing; write --budget wall=2h,output=1GiB,tasks=50, or some of it") : budget;
+    }
 
     private static Option<string?> Text(string name, string description, string value) => new(name) { Description = description, HelpName = value };
 

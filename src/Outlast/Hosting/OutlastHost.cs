@@ -12,7 +12,7 @@ namespace Outlast.Hosting;
 
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
-    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
+    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, TreeBudgets budgets, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
@@ -37,6 +37,8 @@ internal sealed class OutlastHost(
         health.LostForGood += End;
         feed.Changed += dispatcher.Look;
         feed.Changed += stopper.Look;
+        feed.Changed += budgets.Look;
+        attempts.Added += attempt => budgets.Look(attempt.Record);
         feed.Ended += LogEnd;
         executor.Open(_letGo.Token);
         stopper.Open(_letGo.Token);

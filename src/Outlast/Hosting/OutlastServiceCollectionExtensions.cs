@@ -21,6 +21,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(new OutputDropping(folder));
         services.AddSingleton(s => s.GetRequiredService<OutputDropping>().Moderate(settings.Defaults));
         services.AddSingleton(settings.Dispatcher);
+        services.AddSingleton(settings.Tree);
         services.AddSingleton(settings.Watchdog);
         services.AddSingleton(settings.Pruner);
         services.AddSingleton(settings.OutputWatch);
@@ -38,6 +39,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
         services.AddSingleton<Rescuer>();
+        services.AddSingleton<TreeBudgets>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton<OutputWatch>();
         services.AddSingleton<OutputBudget>();
@@ -46,6 +48,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(new Surroundings(folder, "/", Machine.UserId, Environment.GetEnvironmentVariable("HOME"), AppContext.BaseDirectory));
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();
+        services.AddSingleton<WaitGraph>();
+        services.AddSingleton<TaskWaits>();
         services.AddSingleton<Departure>();
         services.AddSingleton<IHostDeparture>(s => s.GetRequiredService<Departure>());
         services.AddSingleton<TaskDesk>();

@@ -30,6 +30,11 @@ public sealed class OutlastSettings
             Processes = values.Count("concurrency.processes", new DispatcherOptions().Processes, "How many commands run at once; the rest is queued", defaultInWords: "2 for each processor, at least 8"),
             Total = values.CountOrNone("concurrency.total", "How many tasks of all kinds run at once"),
         };
+        Tree = new TreeOptions
+        {
+            Depth = values.Count("tree.depth", new TreeOptions().Depth, "How deep below the top of its tree a task may be; one that would be deeper is refused"),
+            Children = values.Count("tree.children", new TreeOptions().Children, "How many tasks below one top may be open at once, at any depth; one more is refused"),
+        };
         Watchdog = new WatchdogOptions
         {
             Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How often running tasks are looked at for signs of life; a limit fires at most that much late"),
@@ -58,6 +63,8 @@ public sealed class OutlastSettings
     public TaskDefaults Defaults { get; }
     /// <summary>How many tasks may run at once.</summary>
     public DispatcherOptions Dispatcher { get; }
+    /// <summary>How large a tree of tasks may be.</summary>
+    public TreeOptions Tree { get; }
     /// <summary>How often the watchdog looks.</summary>
     public WatchdogOptions Watchdog { get; }
     /// <summary>What is noticed of output.</summary>

@@ -41,7 +41,7 @@ public sealed class ParsingTests
     public void Everything_promised_parses(string line) => Assert.Empty(Parse(line).Errors);
 
     [Theory]
-    [InlineData("run --detached -- x")]
+    [InlineData("run --children kill -- x")]
     [InlineData("run --group g -- x")]
     [InlineData("run --priority 1 -- x")]
     [InlineData("run --retry 3 -- x")]
@@ -60,7 +60,7 @@ public sealed class ParsingTests
     [InlineData("serve --force")]
     [InlineData("chat a")]
     [InlineData("inbox")]
-    [InlineData("wait")]
+    [InlineData("wait --group")]
     [InlineData("config")]
     [InlineData("config explain a b")]
     [InlineData("show")]
