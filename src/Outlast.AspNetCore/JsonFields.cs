@@ -16,12 +16,15 @@ internal sealed partial class JsonFields
     {
         _errors = errors;
         _path = path;
+        var hasNull = false;
         foreach (var field in value.EnumerateObject())
         {
+            hasNull |= field.Value.ValueKind == JsonValueKind.Null;
             if (NameOf(field) is not { } name) Fail("", "has a name that is no text: half of a surrogate pair");
             else if (!_left.TryAdd(name, field.Value)) Fail(name, "is given twice");
         }
-        foreach (var (name, _) in _left.Where(f => f.Value.ValueKind == JsonValueKind.Null).ToList()) _left.Remove(name);
+        if (hasNull)
+            foreach (var (name, _) in _left.Where(f => f.Value.ValueKind == JsonValueKind.Null).ToList()) _left.Remove(name);
         WasEmpty = _left.Count == 0;
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Outlast.Client;
 
 namespace Outlast.AspNetCore;
@@ -5,6 +7,9 @@ namespace Outlast.AspNetCore;
 /// <summary>What the wire shows of the vocabulary. Values of an environment never get here.</summary>
 internal static class TaskViews
 {
+    // Most tasks of a host have the same environment, the host's own.
+    private static readonly ConditionalWeakTable<ImmutableSortedDictionary<string, string>, string[]> EnvironmentNames = [];
+
     public static TaskView Of(TaskSnapshot snapshot)
     {
         var record = snapshot.Record;
@@ -93,7 +98,7 @@ internal static class TaskViews
 
     private static SpecView Of(TaskSpec spec)
     {
-        IReadOnlyList<string>? names = spec.Process is { } process ? [.. process.Environment.Keys] : null;
+        var names = spec.Process is { } process ? EnvironmentNames.GetValue(process.Environment, static e => [.. e.Keys]) : null;
         return new()
         {
             Process = spec.Process is null ? null : Of(spec.Process, names!),

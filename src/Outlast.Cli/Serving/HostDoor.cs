@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Outlast.Cli.Calling;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
+using Outlast.Hosting;
 
 namespace Outlast.Cli.Serving;
 
@@ -73,8 +74,14 @@ internal sealed class HostDoor
         return Holder() is { IsAlive: true } ? null : new(HostAddress.OfSocket(await _starter.StartAsync(cancel)), new() { Via = "cli", Time = _time });
     }
 
-    /// <summary>Waits until whoever has the lock now has gone.</summary>
-    public async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
+    /// <summary>What waits until whoever has the lock now has gone.</summary>
+    public Func<CancellationToken, Task> AwaitGone()
+    {
+        var holder = Holder();
+        return cancel => AwaitGoneAsync(holder, cancel);
+    }
+
+    private async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
     {
         var start = _time.GetTimestamp();
         while (holder is { IsAlive: true })
@@ -84,7 +91,7 @@ internal sealed class HostDoor
         }
     }
 
-    public HostLockHolder? Holder() => HostLockHolder.Read(_folder);
+    private HostLockHolder? Holder() => HostLockHolder.Read(_folder);
 
     /// <summary>Every setting, of the host that runs where one does, and everything that is wrong with what is set here.</summary>
     public (IReadOnlyList<ExplainedSetting> Settings, IReadOnlyList<string> Errors) Explain(IReadOnlyList<SettingView>? running)

@@ -1,3 +1,4 @@
+using Outlast.AspNetCore;
 using Outlast.Cli.Rendering;
 using Outlast.Hosting;
 using Outlast.Runners.Processes;

@@ -40,11 +40,11 @@ internal static class ShutdownVerb
             context.Terminal.Say($"no host runs for {context.Door.Folder}");
             return ExitCodes.Ok;
         }
-        var holder = context.Door.Holder();
+        var gone = context.Door.AwaitGone();
         if (wish.Mode is Drain) context.Terminal.Say($"waiting for what runs to end, {await PatienceAsync(client, wish, cancel)}; until then the host takes no new work, but from what it waits for. Ctrl-C calls it off");
         if (wish.Mode is StopTasks) context.Terminal.Say("stopping every task; until then the host takes no new work. Ctrl-C calls it off");
         var left = await client.ShutdownAsync(wish, cancel);
-        await context.Door.AwaitGoneAsync(holder, cancel);
+        await gone(cancel);
         if (json) Json.Write(context.Terminal, left, OutlastJson.Wire.ShutdownView);
         else context.Terminal.Line(Describe(left));
         return ExitCodes.Ok;

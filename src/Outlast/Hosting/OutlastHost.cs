@@ -14,7 +14,7 @@ namespace Outlast.Hosting;
 internal sealed class OutlastHost(
     ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, TreeBudgets budgets, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
-    ILogger<OutlastHost> log, HostOrigin? origin = null, IHostApplicationLifetime? program = null)
+    ILogger<OutlastHost> log, HostOrigin? origin = null, FolderHold? hold = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
 {
     private static readonly TimeSpan FarewellBound = TimeSpan.FromSeconds(5);
@@ -32,6 +32,7 @@ internal sealed class OutlastHost(
 
     public async Task StartAsync(CancellationToken cancel)
     {
+        if (hold is not null) await hold.TakeAsync(cancel);
         var opening = await store.OpenAsync(cancel);
         identity.Open(opening.Epoch);
         health.LostForGood += End;
