@@ -19,6 +19,9 @@ internal sealed class TaskFeed
     /// <summary>Told once of every task that ends while this host lives. Must not block.</summary>
     public event Action<TaskRecord>? Ended;
 
+    /// <summary>Told of every commit, once, before anybody who waits. Must not block.</summary>
+    public event Action<CommitVerdict>? Committed;
+
     /// <summary>The same for what sessions are told.</summary>
     public NoticeFeed Notices { get; } = new();
 
@@ -28,6 +31,7 @@ internal sealed class TaskFeed
     /// <summary>Announces what a commit has made durable.</summary>
     public void Publish(CommitVerdict committed)
     {
+        Committed?.Invoke(committed);
         foreach (var record in committed.Records)
         {
             Changed?.Invoke(record);
