@@ -198,7 +198,11 @@ internal sealed class Courier(ITaskStore store, TaskFeed feed, StoreHealth healt
         using var limit = new CancellationTokenSource(options.TimeLimit, time);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _letGo);
         // On a thread of its own: a channel may block.
-        var call = Task.Run(async () => lane.Finals == finals ? await road.Channel.DeliverAsync(lane.Session, batch, over.Token) : (NoticeReceipt?)null, CancellationToken.None);
+        var call = Task.Run(async () =>
+        {
+            over.Token.ThrowIfCancellationRequested();
+            return lane.Finals == finals ? await road.Channel.DeliverAsync(lane.Session, batch, over.Token) : (NoticeReceipt?)null;
+        }, CancellationToken.None);
         try
         {
             return await call.WaitAsync(over.Token);

@@ -46,9 +46,12 @@ internal sealed class Post : IAsyncDisposable
     public async Task<ImmutableArray<Notice>> OpenAsync(string session) => await Store.NoticesAsync(new() { Session = session, Limit = 1000 });
 
     /// <summary>The host dies and another one comes.</summary>
-    public async Task RestartAsync()
+    /// <param name="meanwhile">Done between the two.</param>
+    public async Task RestartAsync(Action? meanwhile = null)
     {
         await DieAsync();
+        await Eventually.TrueAsync(() => Courier.UnderWay == 0, "the former host's lanes have come to rest");
+        meanwhile?.Invoke();
         _letGo = new();
         Begin();
     }
