@@ -7,7 +7,7 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, OutputDropping dropping, DiskGuard disk, DiskProbe space, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
     private const int EndedTasksLookedAt = 500;
@@ -22,6 +22,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         Folder(),
         await QuarantineAsync(cancel),
         await PlacesAsync(cancel),
+        .. Abandoned(),
         await LeftoversAsync(facts, cancel),
         Platform(),
         .. surroundings.Examine(),
@@ -99,6 +100,17 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         return taken == held
             ? new("places", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued", measured)
             : new("places", CheckLevel.Warn, $"{taken} places are taken, but running tasks hold {held}", measured.Add("held", held.ToString(CultureInfo.InvariantCulture)), "look again in a moment; if it stays so, restart the host: commands go on");
+    }
+
+    /// <summary>Of hosts that run code of their own program.</summary>
+    private IEnumerable<HostCheck> Abandoned()
+    {
+        if (!runners.All.Any(r => r.Resumes)) return [];
+        var abandoned = runners.All.Sum(r => r.Abandoned);
+        return [abandoned == 0
+            ? Ok("abandoned", "no code goes on without its task")
+            : new("abandoned", CheckLevel.Warn, $"{abandoned} {(abandoned == 1 ? "handler has" : "handlers have")} not returned although {(abandoned == 1 ? "its task has" : "their tasks have")} ended: {(abandoned == 1 ? "it holds" : "they hold")} memory, and perhaps a thread, in this process",
+                None.Add("abandoned", abandoned.ToString(CultureInfo.InvariantCulture)), "make the handlers hear their HardToken; what has not returned ends with the program")];
     }
 
     private async Task<HostCheck> LeftoversAsync(HostFacts facts, CancellationToken cancel)

@@ -41,7 +41,7 @@ internal sealed class OutlastHost(
         executor.Open(_letGo.Token);
         stopper.Open(_letGo.Token);
         _facts = new HostFacts(ProgramVersion, identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
-            [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All);
+            [.. runners.All.Select(r => Names.Of(r.Kind)), .. runners.All.SelectMany(r => r.Subjects.Select(s => $"{Names.Of(r.Kind)}:{s}"))], settings.All);
         await NoteAsync(TaskEventType.HostStarted, Arrival());
         var left = await rescuer.TakeStockAsync(_letGo.Token);
         log.HostOpened(identity.Id, folder.Path, left.Count + dispatcher.Queued, opening.Quarantined);
@@ -58,10 +58,13 @@ internal sealed class OutlastHost(
     }
 
     /// <summary>Takes no new work, lets go of what runs, and waits until nothing is being written any more.</summary>
-    public async Task StopAsync(CancellationToken cancel)
+    public Task StopAsync(CancellationToken cancel) => LetGoAsync(cancel, cancel);
+
+    /// <summary>The same, with a limit of its own for what can be suspended.</summary>
+    internal async Task LetGoAsync(CancellationToken suspensionIsOver, CancellationToken cancel)
     {
         if (_going) return;
-        await departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None);
+        await departure.LeaveAsync(suspensionIsOver);
         _going = true;
         desk.Close();
         dispatcher.Close();

@@ -35,6 +35,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<RunnerSet>();
         services.AddSingleton<LiveGauge>();
         services.AddSingleton<Stopper>();
+        services.AddSingleton<ProgressReporter>();
+        services.AddSingleton(s => new AttemptDesk(s.GetRequiredService<TaskLedger>(), s.GetRequiredService<LiveAttempts>(), s.GetRequiredService<TaskFeed>(), s.GetRequiredService<ProgressReporter>(), s.GetRequiredService<TimeProvider>(), new(s.GetRequiredService<ITaskClient>)));
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
         services.AddSingleton<Rescuer>();

@@ -10,12 +10,15 @@ internal sealed class LiveAttempt
     // Guarded by _lock: the newest committed record, and the stop that is under way.
     private TaskRecord _record;
     private Task<StopReport>? _stop;
+    // Guarded by _lock: how many waits of its own code for other tasks are under way, and who is told of the next commit.
+    private int _waits;
+    private TaskCompletionSource? _changed;
     private readonly TaskCompletionSource _stopEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock, Place place)
     {
         (_record, Context, Runner, Clock, Place, Claim) = (record, context, runner, clock, place, record.Claim!);
-        place.Need(record.OpenChildren == 0);
+        place.Need(NeedsPlaceNeedsLock());
     }
 
     public TaskId Id => Context.Task;
@@ -28,6 +31,31 @@ internal sealed class LiveAttempt
 
     /// <summary>Cancelled when the rest of a stop's grace is to be skipped.</summary>
     public CancellationTokenSource Hurry { get; } = new();
+
+    /// <summary>How far it says that it is.</summary>
+    public TaskProgress? Progress { get; set; }
+
+    /// <summary>When that last became an event.</summary>
+    public long? LastToldAt { get; set; }
+
+    /// <summary>Whether its own code waits for other tasks: that is no silence.</summary>
+    public bool Waits
+    {
+        get { lock (_lock) return _waits > 0; }
+    }
+
+    /// <summary>Completes with the next commit of its record.</summary>
+    public Task WhenChanged
+    {
+        get { lock (_lock) return (_changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task; }
+    }
+
+    /// <summary>Its own code waits for other tasks, until this is disposed: they may need its place.</summary>
+    public IDisposable Wait()
+    {
+        NeedPlace(+1);
+        return new Waiting(this);
+    }
 
     /// <summary>Completes when the record knows the process; faulted never.</summary>
     public Task Launched { get; set; } = Task.CompletedTask;
@@ -50,16 +78,41 @@ internal sealed class LiveAttempt
     public void Update(TaskRecord record)
     {
         TaskRecord before;
+        TaskCompletionSource? changed;
         lock (_lock)
         {
             if (record.Version <= _record.Version) return;
             // A spec never changes; what came with the commit is another copy of it.
             (before, _record) = (_record, record with { Spec = _record.Spec });
+            (changed, _changed) = (_changed, null);
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();
-        if (record.OpenChildren == 0 && before.OpenChildren > 0) Clock.Touch();
-        // Who waits for own children holds no place: they may need it.
-        Place.Need(record.OpenChildren == 0);
+        if (record.OpenChildren == 0 && before.OpenChildren > 0 || before.State == TaskState.Waiting && record.State != TaskState.Waiting) Clock.Touch();
+        NeedPlace(0);
+        changed?.TrySetResult();
+    }
+
+    private void NeedPlace(int more)
+    {
+        lock (_lock)
+        {
+            _waits += more;
+            Place.Need(NeedsPlaceNeedsLock());
+        }
+        if (more < 0) Clock.Touch();
+    }
+
+    /// <summary>Who waits holds no place: a command for its children, code for whatever it waits for, and either for a person. Others may need it.</summary>
+    private bool NeedsPlaceNeedsLock() => _record.State != TaskState.Waiting && (_record.Spec.Process is null ? _waits == 0 : _record.OpenChildren == 0);
+
+    private sealed class Waiting(LiveAttempt live) : IDisposable
+    {
+        private int _isOver;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _isOver, 1) == 0) live.NeedPlace(-1);
+        }
     }
 
     /// <summary>Starts the ladder if it is not under way.</summary>

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Outlast.Hosting;
 using Outlast.Runners;
+using Outlast.Runners.Handlers;
 using Outlast.Storage;
 using Outlast.Supervision;
 using Outlast.TestKit;
@@ -14,7 +15,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings)
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings, Action<IServiceCollection>? more)
     {
         (Store, Runner, Time, Folder) = (store, runner, time, folder);
         var services = new ServiceCollection();
@@ -23,6 +24,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
         services.AddSingleton(store);
         services.AddSingleton<ITaskRunner>(runner);
         services.AddOutlast(folder, OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        more?.Invoke(services);
         if (disk is not null) services.AddSingleton(new DiskProbe(disk));
         // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
         if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts()));
@@ -44,6 +46,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public Pruner Pruner => _services.GetRequiredService<Pruner>();
     public OutputBudget OutputBudget => _services.GetRequiredService<OutputBudget>();
     public Rescuer Rescuer => _services.GetRequiredService<Rescuer>();
+    public RunnerSet Runners => _services.GetRequiredService<RunnerSet>();
+    public HandlerRunner Handlers => (HandlerRunner)Runners.For(TaskKind.Handler);
+    public ProgressReporter Progress => _services.GetRequiredService<ProgressReporter>();
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
     public TaskLedger Ledger => _services.GetRequiredService<TaskLedger>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
@@ -51,9 +56,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
 
-    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, params (string Key, string Value)[] settings)
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, Action<IServiceCollection>? more = null, params (string Key, string Value)[] settings)
     {
-        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value), more);
         await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
         return host;
     }
@@ -116,7 +121,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public async Task AbandonAsync()
     {
         var bound = TimeSpan.FromSeconds(5);
-        var farewell = StopAsync();
+        var farewell = _services.GetRequiredService<OutlastHost>().LetGoAsync(new CancellationToken(canceled: true), default);
         // Not before it waits: the time that passes now would be lost on it.
         await Task.WhenAny(farewell, Time.WhenArmedAsync(bound));
         Time.Advance(bound);
