@@ -9,8 +9,8 @@ internal static class Catalogue
 {
     public static IReadOnlyList<Scenario> All { get; } =
     [
-        SubmitAlone.Scenario, SubmitTogether.Scenario, WholeLife.Scenario, CommitsPerTask.Scenario, SubmitOverHttp.Scenario, FirstAction.Scenario, ShortProcesses.Scenario, BulkOutput.Scenario,
-        FollowedOutput.Scenario, IdleHost.Scenario, SleepingProcesses.Scenario, HostStart.Scenario, Lists.Scenario, PsVerb.Scenario, StopSignal.Scenario, StopTree.Scenario,
+        SubmitAlone.Scenario, SubmitTogether.Scenario, WholeLife.Scenario, CommitsPerTask.Scenario, SubmitOverHttp.Scenario, PickUp.Scenario, FirstAction.Scenario, ShortProcesses.Scenario, BulkOutput.Scenario,
+        FollowedOutput.Scenario, IdleHost.Scenario, SleepingProcesses.Scenario, HostStart.Scenario, Lists.Scenario, PsVerb.Scenario, StopSeen.Scenario, StopSignal.Scenario, StopTree.Scenario,
         HostKilled.Scenario,
     ];
 

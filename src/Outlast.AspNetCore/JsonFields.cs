@@ -16,12 +16,15 @@ internal sealed partial class JsonFields
     {
         _errors = errors;
         _path = path;
+        var hasNull = false;
         foreach (var field in value.EnumerateObject())
         {
+            hasNull |= field.Value.ValueKind == JsonValueKind.Null;
             if (NameOf(field) is not { } name) Fail("", "has a name that is no text: half of a surrogate pair");
             else if (!_left.TryAdd(name, field.Value)) Fail(name, "is given twice");
         }
-        foreach (var (name, _) in _left.Where(f => f.Value.ValueKind == JsonValueKind.Null).ToList()) _left.Remove(name);
+        if (hasNull)
+            foreach (var (name, _) in _left.Where(f => f.Value.ValueKind == JsonValueKind.Null).ToList()) _left.Remove(name);
         WasEmpty = _left.Count == 0;
     }
 
@@ -70,6 +73,12 @@ internal sealed partial class JsonFields
 
     /// <summary>Whether the field is there and an object.</summary>
     public bool IsObject(string name) => _left.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Object;
+
+    /// <summary>Whether the field is there and a text.</summary>
+    public bool IsText(string name) => _left.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.String;
+
+    /// <summary>Any value, to keep.</summary>
+    public JsonElement? Value(string name) => _left.Remove(name, out var value) ? value.Clone() : null;
 
     /// <summary>Takes a field without a look: it was refused already.</summary>
     public void Skip(string name) => _left.Remove(name);

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Outlast.Client;
 
 namespace Outlast.AspNetCore;
@@ -5,6 +7,9 @@ namespace Outlast.AspNetCore;
 /// <summary>What the wire shows of the vocabulary. Values of an environment never get here.</summary>
 internal static class TaskViews
 {
+    // Most tasks of a host have the same environment, the host's own.
+    private static readonly ConditionalWeakTable<ImmutableSortedDictionary<string, string>, string[]> EnvironmentNames = [];
+
     public static TaskView Of(TaskSnapshot snapshot)
     {
         var record = snapshot.Record;
@@ -29,6 +34,8 @@ internal static class TaskViews
             Queue = snapshot.Queue is { } queue ? new(queue.Position, queue.WaitsFor) : null,
             Process = snapshot.Process is { } p ? new(p.Pid, p.CommandPid, p.BootId, p.StartTicks) : null,
             Adoptions = record.Adoptions,
+            Progress = snapshot.Progress is { } progress ? new(progress.Fraction, progress.Text, progress.Done, progress.Total, progress.Unit) : null,
+            Question = record.Question is { } question ? Of(question) : null,
             IdleMs = Milliseconds(snapshot.Idle),
             Stop = record.Stop is { } stop ? Of(stop) : null,
             Phase = record.IsFinishing ? "finishing" : null,
@@ -90,12 +97,13 @@ internal static class TaskViews
 
     private static SpecView Of(TaskSpec spec)
     {
-        IReadOnlyList<string>? names = spec.Process is { } process ? [.. process.Environment.Keys] : null;
+        var names = spec.Process is { } process ? EnvironmentNames.GetValue(process.Environment, static e => [.. e.Keys]) : null;
         return new()
         {
             Process = spec.Process is null ? null : Of(spec.Process, names!),
             Agent = spec.Agent,
             Handler = spec.Handler,
+            Input = spec.Input,
             TimeoutMs = Milliseconds(spec.Timeout),
             IdleTimeoutMs = Milliseconds(spec.IdleTimeout),
             IdleWarningMs = Milliseconds(spec.IdleWarning),
@@ -149,6 +157,15 @@ internal static class TaskViews
         Result = end.Result,
         Evidence = end.Evidence,
         Resources = end.Resources is { } used ? new((long)used.Wall.TotalMilliseconds, Milliseconds(used.Cpu), used.PeakBytes) : null,
+    };
+
+    private static QuestionView Of(Question question) => new(question.Text, question.AskedAt)
+    {
+        Name = question.Name,
+        Choices = question.Choices is { IsDefaultOrEmpty: false } choices ? choices : null,
+        ExpiresAt = question.ExpiresAt,
+        Default = question.Default,
+        Answer = question.Answer is { } answer ? new(answer.Text, Of(answer.Actor), answer.At) : null,
     };
 
     private static ActorView Of(Actor actor) => new(Names.Of(actor.Type), actor.Id, actor.Via);

@@ -7,10 +7,10 @@ namespace Outlast.Cli;
 internal static partial class LibC
 {
     public const int EINTR = 4, EAGAIN = 11, ENXIO = 6, ENOENT = 2, EPIPE = 32;
-    public const int O_RDONLY = 0, O_WRONLY = 1, O_RDWR = 2, O_APPEND = 0x400, O_NONBLOCK = 0x800;
+    public const int O_RDONLY = 0, O_WRONLY = 1, O_APPEND = 0x400, O_NONBLOCK = 0x800;
     public const short POLLIN = 1, POLLOUT = 4;
-    private const int O_CREAT = 0x40, O_CLOEXEC = 0x80000, F_GETFL = 3, F_SETFL = 4, LOCK_EX = 2, LOCK_NB = 4, WNOHANG = 1;
-    private const int F_SETFD = 2, FD_CLOEXEC = 1, CLOSE_RANGE_CLOEXEC = 4, SIGPIPE = 13, SIG_SETMASK = 2, W_OK = 2, X_OK = 1;
+    private const int O_CREAT = 0x40, O_CLOEXEC = 0x80000, F_GETFL = 3, F_SETFL = 4, WNOHANG = 1;
+    private const int F_SETFD = 2, FD_CLOEXEC = 1, CLOSE_RANGE_CLOEXEC = 4, SIGPIPE = 13, SIG_SETMASK = 2;
     private const nuint TIOCGWINSZ = 0x5413;
     private const uint MFD_CLOEXEC = 1;
 
@@ -47,14 +47,8 @@ internal static partial class LibC
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags, uint mode);
 
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int flock(int fd, int operation);
-
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int memfd_create(string name, uint flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int ftruncate(int fd, nint length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int dup2(int source, int target);
@@ -100,12 +94,6 @@ internal static partial class LibC
     private const int MostLooks = 500;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int access(string path, int mode);
-
-    /// <summary>Whether this user may make files in that folder.</summary>
-    public static bool MayWrite(string folder) => access(folder, W_OK | X_OK) == 0;
-
     public static bool IsTerminal(int fd) => isatty(fd) == 1;
 
     public static uint UserId => geteuid();
@@ -122,10 +110,6 @@ internal static partial class LibC
     /// <exception cref="IOException">There is no room for one.</exception>
     public static SafeFileHandle CreateInMemory(string name) =>
         memfd_create(name, MFD_CLOEXEC) is var fd and >= 0 ? new(fd, ownsHandle: true) : throw new IOException($"No file can be made in memory: {Marshal.GetLastPInvokeErrorMessage()}");
-
-    public static bool TryLock(int fd) => flock(fd, LOCK_EX | LOCK_NB) == 0;
-
-    public static void Truncate(int fd) => ftruncate(fd, 0);
 
     public static void Replace(int descriptor, int by) => dup2(by, descriptor);
 

@@ -59,7 +59,7 @@ public sealed class ScriptedRunner : ITaskRunner
         lock (this) Started++;
         var process = new ProcessFacts(4711, 4712, "boot", 1);
         if (TellsLaunch) scripted.Known = attempt.Launched(process);
-        else (attempt.Process, attempt.LaunchedAt) = (process, DateTimeOffset.UnixEpoch.AddYears(50));
+        else (attempt.Process, attempt.LaunchedAt, scripted.Known) = (process, DateTimeOffset.UnixEpoch.AddYears(50), Task.CompletedTask);
         await scripted.Known;
         if (EndAtOnce) scripted.End(0);
         return await scripted.Outcome.Task.WaitAsync(letGo);
@@ -69,9 +69,11 @@ public sealed class ScriptedRunner : ITaskRunner
 
     public async Task<TaskOutcome> AdoptAsync(AttemptContext attempt, CancellationToken letGo)
     {
-        var scripted = _attempts.AddOrUpdate(attempt.Task, _ => new ScriptedAttempt(attempt), (_, old) => old.Outcome.Task.IsCompleted ? old : new ScriptedAttempt(attempt));
+        var scripted = _attempts.AddOrUpdate(attempt.Task, _ => Adopted(attempt), (_, old) => old.Outcome.Task.IsCompleted ? old : Adopted(attempt));
         return await scripted.Outcome.Task.WaitAsync(letGo);
     }
+
+    private static ScriptedAttempt Adopted(AttemptContext attempt) => new(attempt) { Known = Task.CompletedTask };
 
     public async Task<StopReport> StopAsync(AttemptContext attempt, StopRequest stop, CancellationToken hurry, CancellationToken letGo)
     {
@@ -118,7 +120,8 @@ public sealed class ScriptedAttempt(AttemptContext context)
 {
     public AttemptContext Context => context;
 
-    public Task Known { get; set; } = Task.CompletedTask;
+    /// <summary>Completes when its record knows of it; until it is launched, not at all.</summary>
+    public Task Known { get; set; } = new TaskCompletionSource().Task;
 
     public TaskCompletionSource<TaskOutcome> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Outlast.Benchmarks.Harness;
 using Outlast.Benchmarks.Hosts;
 using Outlast.Benchmarks.Machine;
@@ -13,8 +12,7 @@ internal static class WholeLife
     private static async Task RunAsync(ScenarioRun run)
     {
         var (n, callers) = (run["n"], run["callers"]);
-        var handler = new NothingHandler();
-        await using var host = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, run["concurrency"], handler);
+        await using var host = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, run["concurrency"], new NothingHandler());
         await EndAsync(n / 4); // for the compiler
 
         var before = host.Store.Committed;
@@ -26,10 +24,8 @@ internal static class WholeLife
         await AloneAsync(run["alone"] / 4);
         before = host.Store.Committed;
         rate = new Rate();
-        var latencies = new Latencies();
-        await rate.AddAsync(run["alone"], () => AloneAsync(run["alone"], latencies));
+        await rate.AddAsync(run["alone"], () => AloneAsync(run["alone"]));
         run.Write("submit, run, complete, one after another, no-op handler", [("n", run["alone"]), ("per_s", rate.PerSecond), .. Commits(run["alone"])]);
-        run.Write("from the call of submit to the handler's first statement, idle host", latencies.Figures);
 
         Figure[] Commits(int count) => [("commits_per_task", (double)(host.Store.Committed.Transactions - before.Transactions) / count), ("writes_per_task", (double)(host.Store.Committed.Writes - before.Writes) / count)];
 
@@ -41,15 +37,13 @@ internal static class WholeLife
             await ended.All.WaitAsync(run.Cancel);
         }
 
-        async Task AloneAsync(int count, Latencies? latencies = null)
+        async Task AloneAsync(int count)
         {
             for (var i = 0; i < count; i++)
             {
                 using var ended = host.CountEnds(1);
-                var start = Stopwatch.GetTimestamp();
                 await host.Client.SubmitAsync(NothingHandler.Submission, run.Cancel);
                 await ended.All.WaitAsync(run.Cancel);
-                latencies?.Add(Stopwatch.GetElapsedTime(start, handler.Began).TotalMilliseconds);
             }
         }
     }

@@ -2,13 +2,14 @@ using System.Net.Sockets;
 using Outlast.Cli.Calling;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
+using Outlast.Hosting;
 
 namespace Outlast.Cli.Serving;
 
 /// <summary>The way to the host of this user's data folder; starts one where none runs.</summary>
 internal sealed class HostDoor
 {
-    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), SuccessorWithin = TimeSpan.FromSeconds(30), Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), SuccessorWithin = TimeSpan.FromSeconds(30), ReadyWithin = TimeSpan.FromSeconds(5), Pause = TimeSpan.FromMilliseconds(10);
     private readonly DataFolder _folder;
     private readonly Caller _caller;
     private readonly Terminal _terminal;
@@ -48,16 +49,18 @@ internal sealed class HostDoor
     public OutlastHttpClient? OpenToRestart() => HostAddress.ReadHostFile(_folder.Path) is { } host && Answers(host.Socket)
         ? new(HostAddress.OfSocket(host.Socket), new() { RetryFor = RetryFor, Via = "cli", Time = _time }) : null;
 
-    /// <summary>Waits for a host of a greater epoch that would accept work; starts one where none is left.</summary>
-    public async Task<HostFile> AwaitSuccessorAsync(long epoch, CancellationToken cancel)
+    /// <summary>Waits for a host of a greater epoch; starts one where none is left. One that serves and would not accept work is given a moment, then told with its reasons: a full disk may stay full.</summary>
+    public async Task<(HostFile Host, IReadOnlyList<string> NotReady)> AwaitSuccessorAsync(long epoch, CancellationToken cancel)
     {
         var start = _time.GetTimestamp();
+        long? served = null;
         while (_time.GetElapsedTime(start) < SuccessorWithin)
         {
             if (HostAddress.ReadHostFile(_folder.Path) is { } host && host.Epoch > epoch && Answers(host.Socket))
             {
                 using var client = new OutlastHttpClient(HostAddress.OfSocket(host.Socket), new() { RetryFor = RetryFor, Via = "cli", Time = _time });
-                if ((await client.ReadyAsync(cancel)).Ready) return host;
+                var ready = await client.ReadyAsync(cancel);
+                if (ready.Ready || _time.GetElapsedTime(served ??= _time.GetTimestamp()) > ReadyWithin) return (host, ready.Reasons);
             }
             else if (Holder() is not { IsAlive: true }) await _starter.StartAsync(cancel);
             await Task.Delay(Pause, _time, cancel);
@@ -73,8 +76,14 @@ internal sealed class HostDoor
         return Holder() is { IsAlive: true } ? null : new(HostAddress.OfSocket(await _starter.StartAsync(cancel)), new() { Via = "cli", Time = _time });
     }
 
-    /// <summary>Waits until whoever has the lock now has gone.</summary>
-    public async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
+    /// <summary>What waits until whoever has the lock now has gone.</summary>
+    public Func<CancellationToken, Task> AwaitGone()
+    {
+        var holder = Holder();
+        return cancel => AwaitGoneAsync(holder, cancel);
+    }
+
+    private async Task AwaitGoneAsync(HostLockHolder? holder, CancellationToken cancel)
     {
         var start = _time.GetTimestamp();
         while (holder is { IsAlive: true })
@@ -84,7 +93,7 @@ internal sealed class HostDoor
         }
     }
 
-    public HostLockHolder? Holder() => HostLockHolder.Read(_folder);
+    private HostLockHolder? Holder() => HostLockHolder.Read(_folder);
 
     /// <summary>Every setting, of the host that runs where one does, and everything that is wrong with what is set here.</summary>
     public (IReadOnlyList<ExplainedSetting> Settings, IReadOnlyList<string> Errors) Explain(IReadOnlyList<SettingView>? running)

@@ -14,8 +14,6 @@ using Outlast.Cli.Rendering;
 using Outlast.Cli.Verbs;
 using Outlast.Client;
 using Outlast.Hosting;
-using Outlast.Runners.Processes;
-using Outlast.Sqlite;
 
 namespace Outlast.Cli.Serving;
 
@@ -45,10 +43,14 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         {
             return await host.RunAsync(listen, json, cancel);
         }
-        catch (HostLockHeldException e) when (onDemand)
+        catch (HostLockHeldException) when (onDemand)
         {
             // Nothing to tell anybody: the verb that started us waits for the winner.
-            return e.ExitCode;
+            return ExitCodes.Conflict;
+        }
+        catch (HostLockHeldException e)
+        {
+            throw FolderRefusal.Of(e);
         }
         catch (Exception) when (host is { _going.IsUnderWay: true, _serves: false })
         {
@@ -65,8 +67,8 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
 
     private async Task<int> RunAsync(IPEndPoint? listen, bool json, CancellationToken cancel)
     {
-        OwnedFolder.Prepare(folder);
-        _lock = before is null ? await HostLock.TakeAsync(folder, context.Time, cancel) : HostLock.Inherit(before.Lock);
+        FolderRefusal.Prepare(folder);
+        _lock = before is null ? await HostLock.TakeAsync(folder, context.Time, cancel: cancel) : HostLock.Inherit(before.Lock);
         _sockets = before?.Sockets() ?? [];
         var settings = ReadSettings(folder);
         var token = AccessToken.LoadOrCreate(folder.Token);
@@ -105,7 +107,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         return restart.Next is not { } program ? null : (program, new()
         {
             Pid = Environment.ProcessId,
-            Lock = _lock!.Descriptor,
+            Lock = _lock!.Number,
             Listening = [.. _sockets.Select(s => (int)s.Handle)],
             Former = [.. HostStarter.ProgramArguments()],
             Version = status.Facts.Version,
@@ -122,7 +124,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
 
     private IReadOnlyList<Socket> Open(IPEndPoint? listen)
     {
-        var path = SocketPath.Choose(folder, Environment.GetEnvironmentVariable);
+        var path = ChooseSocket();
         // Only the holder of the lock may: to everybody else this could be a living host's.
         File.Delete(path);
         File.Delete(folder.HostFile);
@@ -138,6 +140,18 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
                 throw new CommandException($"cannot listen at {place}: {e.Message}", ExitCodes.Refused);
             }
         })];
+    }
+
+    private string ChooseSocket()
+    {
+        try
+        {
+            return SocketPath.Choose(folder, Environment.GetEnvironmentVariable);
+        }
+        catch (DataFolderException e)
+        {
+            throw FolderRefusal.Of(e);
+        }
     }
 
     /// <summary>Makes this process the program that follows.</summary>
@@ -183,9 +197,7 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
         builder.Services.AddSingleton<IHostLifetime, OwnLifetime>();
         builder.Services.AddSingleton(restart);
         if (before is not null) builder.Services.AddSingleton(new HostOrigin(HostId.OfEpoch(before.Epoch), before.Version, before.Failure));
-        builder.Services.AddOutlast(folder, settings);
-        builder.Services.UseSqlite(folder);
-        builder.Services.AddProcessRunner(new() { Data = folder, Umask = umask, OpenFiles = context.Caller.OpenFiles, TakesChildren = before is not null });
+        builder.Services.AddOutlast(folder, settings).UseSqlite().AddProcesses(new() { Data = folder, Umask = umask, OpenFiles = context.Caller.OpenFiles, TakesChildren = before is not null });
         return builder.Build();
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Outlast.Cli.Calling;
 using Outlast.Client;
+using Outlast.Hosting;
 using Outlast.Runners.Processes;
 
 namespace Outlast.Cli.Serving;
@@ -17,7 +18,7 @@ internal sealed class HostStarter(DataFolder folder, Caller caller, TimeProvider
     /// <summary>The socket of a host that listens.</summary>
     public async Task<string> StartAsync(CancellationToken cancel)
     {
-        OwnedFolder.Prepare(folder);
+        FolderRefusal.Prepare(folder);
         var start = time.GetTimestamp();
         long? logged = null;
         while (time.GetElapsedTime(start) < Patience)

@@ -1,3 +1,4 @@
+using System.Text;
 using SQLitePCL;
 
 namespace Outlast.Sqlite;
@@ -5,6 +6,7 @@ namespace Outlast.Sqlite;
 /// <summary>A prepared statement. Disposing it ends its run and keeps it for the next.</summary>
 internal sealed class Statement(Database database, sqlite3_stmt handle) : IDisposable
 {
+    private const int ShortText = 64;
     private int _bound;
 
     public Statement Ready()
@@ -23,8 +25,15 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
     /// <summary>Binds the next parameter.</summary>
     public Statement With(string? value)
     {
-        database.Check(value is null ? raw.sqlite3_bind_null(handle, ++_bound) : raw.sqlite3_bind_text(handle, ++_bound, value));
+        database.Check(value is null ? raw.sqlite3_bind_null(handle, ++_bound) : value.Length is > 0 and <= ShortText ? BindShort(value) : raw.sqlite3_bind_text(handle, ++_bound, value));
         return this;
+    }
+
+    /// <summary>Ids and names: SQLite takes a copy, so that none need be made for it.</summary>
+    private int BindShort(string value)
+    {
+        Span<byte> utf8 = stackalloc byte[3 * ShortText];
+        return raw.sqlite3_bind_text(handle, ++_bound, utf8[..Encoding.UTF8.GetBytes(value, utf8)]);
     }
 
     /// <summary>Binds the next parameter: text in UTF-8.</summary>

@@ -26,7 +26,7 @@ internal sealed class RemoveWrite(ImmutableArray<TaskId> ids, DateTimeOffset at,
         session.Delete(record.Number, record.State);
         session.DeleteWith(record.Id);
         var removed = Removal.EventOf(tombstone, session.NextEvent(), record.Spec.Session, record.Events + 1, record.Attempt);
-        session.Insert(removed, TaskDocuments.Of(removed.Data));
+        session.Insert(removed, removed.Task?.ToString(), TaskDocuments.Of(removed.Data));
         return tombstone;
     }
 

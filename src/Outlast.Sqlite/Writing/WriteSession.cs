@@ -65,20 +65,21 @@ internal sealed class WriteSession(Database database, long epoch)
         _commit.Ready().Run();
     }
 
-    public TaskHead? FindHead(TaskId id)
+    public TaskHead? FindHead(TaskId id) => FindHead(id.ToString());
+
+    public TaskHead? FindHead(string id)
     {
-        using var row = _findHead.Ready().With(id.ToString());
+        using var row = _findHead.Ready().With(id);
         if (!row.Step()) return null;
         // A state that no program wrote makes the row unreadable; whoever changes the record has read it before.
         var state = Columns.State(row.TextOrNone(1)) ?? throw new SqliteFault(SQLitePCL.raw.SQLITE_MISMATCH, $"task {id} has no known state");
         return new(row.Number(0), state, row.Number(2), row.NumberOrNone(3), Columns.Time(row.NumberOrNone(4)), row.Number(5));
     }
 
-    public bool IsBuried(TaskId id)
+    public bool IsBuried(string id)
     {
-        var text = id.ToString();
-        if (string.CompareOrdinal(text, _newestBuried) > 0) return false;
-        using var row = _isBuried.Ready().With(text);
+        if (string.CompareOrdinal(id, _newestBuried) > 0) return false;
+        using var row = _isBuried.Ready().With(id);
         return row.Step();
     }
 
@@ -106,7 +107,7 @@ internal sealed class WriteSession(Database database, long epoch)
 
     private void InsertTask(TaskRecord record, TaskDocuments documents, long number) =>
         _insertTask.Ready()
-            .WithState(record, documents).With(number).With(record.Id.ToString()).With(Columns.Of(record.Spec.Kind)).With(record.Parent?.ToString()).With(record.Root.ToString())
+            .WithState(record, documents).With(number).With(documents.Id).With(Columns.Of(record.Spec.Kind)).With(record.Parent?.ToString()).With(record.Root == record.Id ? documents.Id : record.Root.ToString())
             .With(record.Spec.Detached ? 1 : 0).With(Columns.Of(record.Spec.StartBy)).With(record.Spec.Session).With(LabelsOf(record.Spec))
             .With(record.Spec.Subject).With(record.Spec.Group).With(record.Spec.Notify == NotifyPolicy.Each ? null : Columns.Of(record.Spec.Notify)).With(record.Spec.Priority).Run();
 
@@ -120,10 +121,13 @@ internal sealed class WriteSession(Database database, long epoch)
 
     public long NextEvent() => ++_lastEvent;
 
-    public TaskEvent Insert(TaskEvent e, byte[]? data)
+    /// <param name="e">The event.</param>
+    /// <param name="task">Its task's id; none: the host's own.</param>
+    /// <param name="data">Its details.</param>
+    public TaskEvent Insert(TaskEvent e, string? task, byte[]? data)
     {
         _insertEvent.Ready()
-            .With(e.Seq).With(e.Task?.ToString()).With(e.TaskSeq).With(Columns.Of(e.Type)).With(Columns.Of(e.At)).With(e.State is { } state ? Columns.Of(state) : null)
+            .With(e.Seq).With(task).With(e.TaskSeq).With(Columns.Of(e.Type)).With(Columns.Of(e.At)).With(e.State is { } state ? Columns.Of(state) : null)
             .With(e.Attempt).With(e.Session).With(data).Run();
         return e;
     }

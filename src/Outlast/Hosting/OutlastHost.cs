@@ -14,7 +14,7 @@ namespace Outlast.Hosting;
 internal sealed class OutlastHost(
     ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
-    ILogger<OutlastHost> log, HostOrigin? origin = null, IHostApplicationLifetime? program = null)
+    ILogger<OutlastHost> log, HostOrigin? origin = null, FolderHold? hold = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
 {
     private static readonly TimeSpan FarewellBound = TimeSpan.FromSeconds(5);
@@ -32,10 +32,11 @@ internal sealed class OutlastHost(
 
     public async Task StartAsync(CancellationToken cancel)
     {
+        if (hold is not null) await hold.TakeAsync(cancel);
         var opening = await store.OpenAsync(cancel);
         identity.Open(opening.Epoch);
         health.LostForGood += End;
-        feed.Changed += dispatcher.Look;
+        feed.Changed += LookIfOurs;
         feed.Changed += stopper.Look;
         feed.Ended += LogEnd;
         executor.Open(_letGo.Token);
@@ -94,6 +95,12 @@ internal sealed class OutlastHost(
     {
         log.HostSuperseded(identity.Id, why);
         program?.StopApplication();
+    }
+
+    /// <summary>What no runner of this host runs waits for a program that can: it is not claimed.</summary>
+    private void LookIfOurs(TaskRecord record)
+    {
+        if (record.State != TaskState.Queued || runners.Has(record.Spec.Kind)) dispatcher.Look(record);
     }
 
     private void LogEnd(TaskRecord record) => log.TaskEnded(record.Number, record.Id, record.State, record.End!.Cause, record.End.Reason);

@@ -92,9 +92,12 @@ public sealed class OutlastSettings
     /// <param name="json">The text of <c>outlast.json</c>; none when there is no such file.</param>
     /// <param name="environment">Reads an environment variable.</param>
     /// <exception cref="SettingsException">Something is unknown, malformed or contradictory: all of it at once.</exception>
-    public static OutlastSettings Load(string? json, Func<string, string?> environment)
+    public static OutlastSettings Load(string? json, Func<string, string?> environment) => Load(json, environment, null);
+
+    /// <summary>The settings of a host that is part of another program: what that gives counts where neither file nor environment say anything.</summary>
+    internal static OutlastSettings Load(string? json, Func<string, string?> environment, OutlastOptions? given)
     {
-        var (settings, errors) = Examine(json, environment);
+        var (settings, errors) = Examine(json, environment, given);
         return errors.IsEmpty ? settings : throw new SettingsException(errors);
     }
 
@@ -102,9 +105,11 @@ public sealed class OutlastSettings
     /// <param name="json">The text of <c>outlast.json</c>; none when there is no such file.</param>
     /// <param name="environment">Reads an environment variable.</param>
     /// <returns>The settings, and what is wrong, one sentence each.</returns>
-    public static (OutlastSettings Settings, ImmutableArray<string> Errors) Examine(string? json, Func<string, string?> environment)
+    public static (OutlastSettings Settings, ImmutableArray<string> Errors) Examine(string? json, Func<string, string?> environment) => Examine(json, environment, null);
+
+    private static (OutlastSettings Settings, ImmutableArray<string> Errors) Examine(string? json, Func<string, string?> environment, OutlastOptions? given)
     {
-        var values = new Values(json, environment);
+        var values = new Values(json, environment, given?.Given ?? ImmutableDictionary<string, GivenSetting>.Empty);
         var settings = new OutlastSettings(values);
         return (settings, [.. values.Errors]);
     }
@@ -118,12 +123,14 @@ public sealed class OutlastSettings
         private const string FileName = "outlast.json";
         private readonly Func<string, string?> _environment;
         private readonly Dictionary<string, string> _file = new(StringComparer.Ordinal);
+        private readonly IReadOnlyDictionary<string, GivenSetting> _given;
         private readonly List<SettingValue> _used = [];
         private readonly List<SettingDescription> _described = [];
 
-        public Values(string? json, Func<string, string?> environment)
+        public Values(string? json, Func<string, string?> environment, IReadOnlyDictionary<string, GivenSetting> given)
         {
             _environment = environment;
+            _given = given;
             if (string.IsNullOrWhiteSpace(json)) return;
             try
             {
@@ -171,7 +178,9 @@ public sealed class OutlastSettings
 
         public void RefuseUnknown()
         {
-            foreach (var key in _file.Keys.Except(_used.Select(u => u.Key))) Errors.Add($"{FileName}: '{key}' is no setting; there are: {string.Join(", ", _used.Select(u => u.Key))}");
+            var known = _used.Select(u => u.Key).ToList();
+            foreach (var key in _file.Keys.Except(known)) Errors.Add($"{FileName}: '{key}' is no setting; there are: {string.Join(", ", known)}");
+            foreach (var (key, given) in _given.Where(g => !known.Contains(g.Key, StringComparer.OrdinalIgnoreCase))) Errors.Add($"{given.From}: '{key}' is no setting; there are: {string.Join(", ", known)}");
         }
 
         private string From(string key) => _used.First(u => u.Key == key).From;
@@ -185,7 +194,8 @@ public sealed class OutlastSettings
         private T Read<T>(string key, T @default, Func<T, string> show, Func<string, (bool Ok, T Value)> parse, string complaint)
         {
             var name = EnvironmentName(key);
-            var (text, from) = _environment(name) is { Length: > 0 } set ? (set, name) : _file.TryGetValue(key, out var written) ? (written, FileName) : (null, "default");
+            var (text, from) = _environment(name) is { Length: > 0 } set ? (set, name) : _file.TryGetValue(key, out var written) ? (written, FileName)
+                : _given.TryGetValue(key, out var given) ? (given.Text, given.From) : (null, "default");
             var value = @default;
             if (text is not null)
             {

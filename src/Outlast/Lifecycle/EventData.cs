@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
@@ -12,6 +13,9 @@ internal sealed class EventData
     public static EventData None => new();
 
     public EventData With(string key, string? text) => text is null ? this : Add(key, JsonSerializer.SerializeToElement(text));
+
+    /// <summary>A word of the vocabulary.</summary>
+    public EventData WithName<T>(string key, T value) where T : struct, Enum => Add(key, Word<T>.Elements[value]);
 
     public EventData With(string key, long? number) => number is null ? this : Add(key, JsonSerializer.SerializeToElement(number.Value));
 
@@ -39,5 +43,11 @@ internal sealed class EventData
     {
         _fields[key] = value;
         return this;
+    }
+
+    /// <summary>There are few of them, and every task has several.</summary>
+    private static class Word<T> where T : struct, Enum
+    {
+        internal static readonly FrozenDictionary<T, JsonElement> Elements = Enum.GetValues<T>().ToFrozenDictionary(v => v, v => JsonSerializer.SerializeToElement(Names.Of(v)));
     }
 }

@@ -30,7 +30,7 @@ internal static class TaskLifecycle
             CreatedAt = at,
             Events = 1,
         };
-        return new(record, [EventData.None.With("name", spec.Name).With("kind", Names.Of(spec.Kind)).With("actor", actor).With("parent", parent?.Id.ToString()).With("retryOf", retryOf?.ToString()).As(TaskEventType.Submitted, at)]);
+        return new(record, [EventData.None.With("name", spec.Name).WithName("kind", spec.Kind).With("actor", actor).With("parent", parent?.Id.ToString()).With("retryOf", retryOf?.ToString()).As(TaskEventType.Submitted, at)]);
     }
 
     /// <summary>What <paramref name="transition"/> does to <paramref name="record"/>.</summary>
@@ -279,7 +279,7 @@ internal static class TaskLifecycle
         FirstInLine = false,
         NotBefore = null,
         Resumes = false,
-    }, EndFields(end).With("kind", Names.Of(before.Spec.Kind)).As(TaskEventType.Ended, at));
+    }, EndFields(end).WithName("kind", before.Spec.Kind).As(TaskEventType.Ended, at));
 
     /// <summary>A clock that was set back must not make an end before its start, which no store accepts.</summary>
     private static DateTimeOffset NotBeforeItsStart(TaskRecord record, DateTimeOffset at)
@@ -385,14 +385,14 @@ internal static class TaskLifecycle
 
     private static EventData Told(TaskProgress progress) => EventData.None.With("fraction", progress.Fraction).With("text", progress.Text).With("done", progress.Done).With("total", progress.Total).With("unit", progress.Unit);
 
-    private static TaskEventDraft StopRequested(StopRequest stop) => EventData.None.With("cause", Names.Of(stop.Cause)).With("actor", stop.Actor).With("reason", stop.Reason)
+    private static TaskEventDraft StopRequested(StopRequest stop) => EventData.None.WithName("cause", stop.Cause).With("actor", stop.Actor).With("reason", stop.Reason)
         .With("now", stop.Now).With("measured", stop.Measured).As(TaskEventType.StopRequested, stop.RequestedAt);
 
     private static TaskEventDraft NoteEvent(string text, DateTimeOffset at) => EventData.None.With("text", text).As(TaskEventType.Annotated, at);
 
     private static EventData Requeued(string why) => EventData.None.With("why", why);
 
-    private static EventData EndFields(TaskEnd end) => EventData.None.With("state", Names.Of(end.State)).With("cause", Names.Of(end.Cause)).With("reason", end.Reason).With("actor", end.Actor)
+    private static EventData EndFields(TaskEnd end) => EventData.None.WithName("state", end.State).WithName("cause", end.Cause).With("reason", end.Reason).With("actor", end.Actor)
         .With("exitCode", end.Exit?.Code).With("signal", end.Exit?.Signal).With("measured", end.Measured);
 
     private static Decision.Changed Change(TaskRecord before, TaskRecord after, params ReadOnlySpan<TaskEventDraft> events) =>

@@ -36,7 +36,7 @@ public static class RecordRules
         if (process.Argv.Contains(null!)) return ("spec.process.argv", "contains null");
         if (!Path.IsPathFullyQualified(process.Cwd)) return ("spec.process.cwd", "is not absolute");
         if (process.OutputCap < 0) return ("spec.process.outputCap", "is negative");
-        if (FindNull(process.Environment) is { } name) return ($"spec.process.environment.{name}", "is null");
+        if (KnownEnvironments.FindNull(process.Environment) is { } name) return ($"spec.process.environment.{name}", "is null");
         return null;
     }
 
@@ -88,5 +88,10 @@ public static class RecordRules
         return null;
     }
 
-    private static string? FindNull(ImmutableSortedDictionary<string, string> map) => map.FirstOrDefault(pair => pair.Value is null).Key;
+    private static string? FindNull(ImmutableSortedDictionary<string, string> map)
+    {
+        foreach (var (key, value) in map)
+            if (value is null) return key;
+        return null;
+    }
 }

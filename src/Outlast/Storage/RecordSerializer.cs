@@ -31,11 +31,17 @@ public static class RecordSerializer
         TypeInfoResolver = RecordJson.Default.WithAddedModifier(RequireWhatIsNotNullable),
     };
 
+    // Written alone: what is read is always looked through.
+    private static readonly JsonTypeInfo<SpecDocument> WrittenSpec = (JsonTypeInfo<SpecDocument>)new JsonSerializerOptions(Json.Options)
+    {
+        TypeInfoResolver = RecordJson.Default.WithAddedModifier(WriteKnownEnvironments),
+    }.GetTypeInfo(typeof(SpecDocument));
+
     private static readonly JsonTypeInfo<SpecDocument> SpecInfo = (JsonTypeInfo<SpecDocument>)Strict.GetTypeInfo(typeof(SpecDocument));
     private static readonly JsonTypeInfo<StateDocument> StateInfo = (JsonTypeInfo<StateDocument>)Strict.GetTypeInfo(typeof(StateDocument));
 
     /// <summary>The spec as a document.</summary>
-    public static byte[] WriteSpec(TaskSpec spec) => JsonSerializer.SerializeToUtf8Bytes(new SpecDocument(Format, spec), Json.SpecDocument);
+    public static byte[] WriteSpec(TaskSpec spec) => JsonSerializer.SerializeToUtf8Bytes(new SpecDocument(Format, spec), WrittenSpec);
 
     /// <summary>Everything of a record but its spec and number, as a document.</summary>
     public static byte[] WriteState(TaskRecord record)
@@ -119,6 +125,12 @@ public static class RecordSerializer
     private static bool IsOptional(JsonTypeInfo info, JsonPropertyInfo property) =>
         info.Type == typeof(TaskSpec) && OptionalOfSpec.Contains(property.Name)
         || (property.PropertyType.IsValueType ? Nullable.GetUnderlyingType(property.PropertyType) is not null : IsNullable(property));
+
+    private static void WriteKnownEnvironments(JsonTypeInfo info)
+    {
+        if (info.Type != typeof(ProcessSpec)) return;
+        info.Properties.First(p => p.PropertyType == typeof(ImmutableSortedDictionary<string, string>)).CustomConverter = new KnownEnvironments.Writer();
+    }
 
     private static bool IsNullable(JsonPropertyInfo property) => property.AssociatedParameter?.IsNullable ?? property.IsSetNullable;
 }

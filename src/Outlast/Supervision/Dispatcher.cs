@@ -198,7 +198,9 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
                 claim.Add((id, known));
             }
         }
-        foreach (var (id, known) in claim) _ = Task.Run(() => ClaimAsync(id, known));
+        // One whose record is at hand is handed to the writer here and now: that waits for nothing, and a thread that would have to be woken for it costs as much as the rest of the claim.
+        if (claim is [(var only, { } record)]) _ = ClaimAsync(only, record);
+        else foreach (var (id, known) in claim) _ = Task.Run(() => ClaimAsync(id, known));
     }
 
     private bool TryTakeNeedsLock(out TaskId id)

@@ -76,7 +76,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
 
     private LiveAttempt Announce(TaskRecord record, AttemptClock clock, Place place)
     {
-        record = record with { Spec = _environments.Share(record.Spec) };
+        if (_environments.Share(record.Spec) is var spec && !ReferenceEquals(spec, record.Spec)) record = record with { Spec = spec };
         var live = new LiveAttempt(record, ContextOf(record), runners.For(record.Spec.Kind), clock, place);
         attempts.Add(live);
         return live;

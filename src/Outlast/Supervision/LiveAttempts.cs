@@ -83,7 +83,7 @@ internal sealed class LiveAttempt
         {
             if (record.Version <= _record.Version) return;
             // A spec never changes; what came with the commit is another copy of it.
-            (before, _record) = (_record, record with { Spec = _record.Spec });
+            (before, _record) = (_record, ReferenceEquals(record.Spec, _record.Spec) ? record : record with { Spec = _record.Spec });
             (changed, _changed) = (_changed, null);
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();

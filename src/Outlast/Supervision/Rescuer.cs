@@ -23,7 +23,7 @@ internal sealed class Rescuer(
     public async Task<IReadOnlyList<OpenTask>> TakeStockAsync(CancellationToken letGo)
     {
         var open = await store.ListOpenAsync(letGo);
-        dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+        dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued && runners.Has(t.Kind)));
         var left = open.Where(t => t.Token is not null).ToList();
         foreach (var _ in left) dispatcher.Occupy();
         await CountChildrenAsync(open, letGo);
@@ -40,7 +40,7 @@ internal sealed class Rescuer(
             try
             {
                 var open = await store.ListOpenAsync(letGo);
-                dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+                dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued && runners.Has(t.Kind)));
                 await CountChildrenAsync(open, letGo);
                 // Twice without a follower under the same token: not merely on its way.
                 var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();

@@ -264,7 +264,7 @@ internal sealed class TaskDesk(
     {
         var snapshot = new TaskSnapshot(record);
         if (record.State.IsTerminal()) return snapshot;
-        if (record.State == TaskState.Queued) return snapshot with { Queue = dispatcher.PlaceOf(record.Id) };
+        if (record.State == TaskState.Queued) return snapshot with { Queue = runners.Has(record.Spec.Kind) ? dispatcher.PlaceOf(record.Id) : new(1, $"a host that runs tasks of kind {Names.Of(record.Spec.Kind)}") };
         if (record.Attempt > 0 && runners.Has(record.Spec.Kind)) snapshot = snapshot with { Output = OutputOf(record) };
         if (attempts.Find(record.Id) is not { } live) return snapshot;
         snapshot = snapshot with { Process = live.Context.Process ?? record.Process, Progress = live.Progress };

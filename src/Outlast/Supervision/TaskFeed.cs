@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Outlast.Storage;
 
 namespace Outlast.Supervision;
@@ -8,9 +9,9 @@ internal sealed class TaskFeed
 {
     private readonly ConcurrentDictionary<TaskId, Waiters> _waiters = new();
     private readonly Lock _lock = new();
-    // Guarded by _lock: the largest event number that was published, and who waits for the next.
+    // Guarded by _lock: the largest event number that was published, and who waits for the next, if anybody does.
     private long _lastSeq;
-    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? _next;
 
     /// <summary>Told of every committed record, in the order of its versions for one task as far as one writer made them. Must not block.</summary>
     public event Action<TaskRecord>? Changed;
@@ -28,7 +29,7 @@ internal sealed class TaskFeed
         {
             Changed?.Invoke(record);
             if (!record.State.IsTerminal()) continue;
-            if (committed.Events.Any(e => e.Type == TaskEventType.Ended && e.Task == record.Id)) Ended?.Invoke(record);
+            if (HasEndOf(record.Id, committed.Events)) Ended?.Invoke(record);
             if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult(record);
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
@@ -38,19 +39,26 @@ internal sealed class TaskFeed
     /// <param name="seq">The largest number that is known; 0 when it is not.</param>
     public void Nudge(long seq = 0)
     {
-        TaskCompletionSource next;
+        TaskCompletionSource? next;
         lock (_lock)
         {
             _lastSeq = Math.Max(_lastSeq, seq);
-            (next, _next) = (_next, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            (next, _next) = (_next, null);
         }
-        next.TrySetResult();
+        next?.TrySetResult();
+    }
+
+    private static bool HasEndOf(TaskId id, ImmutableArray<TaskEvent> events)
+    {
+        foreach (var happened in events)
+            if (happened.Type == TaskEventType.Ended && happened.Task == id) return true;
+        return false;
     }
 
     /// <summary>Returns when an event with a larger number than <paramref name="after"/> may exist.</summary>
     public Task WaitForEventAsync(long after, CancellationToken cancel)
     {
-        lock (_lock) return _lastSeq > after ? Task.CompletedTask : _next.Task.WaitAsync(cancel);
+        lock (_lock) return _lastSeq > after ? Task.CompletedTask : (_next ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancel);
     }
 
     /// <summary>Completes when the task ends from now on. The caller looks at the record after taking this, and disposes it.</summary>

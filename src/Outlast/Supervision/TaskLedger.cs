@@ -93,7 +93,7 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
             var verdict = await CommitAsync(draft, place, cancel);
             if (verdict.Result == CommitResult.Committed)
             {
-                var after = verdict.Records.First(r => r.Id == id);
+                var after = Of(id, verdict.Records);
                 if (MilestoneOf(transition!) is { } milestone) Milestone.Reach(milestone, id);
                 feed.Publish(verdict);
                 if (after.State.IsTerminal()) Milestone.Reach(Milestone.Published, id);
@@ -186,6 +186,13 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
         throw parent is null ? new TaskNotFoundException(id.ToString()) : new ParentEndedException(parent);
     }
 
+    private static TaskRecord Of(TaskId id, ImmutableArray<TaskRecord> records)
+    {
+        foreach (var record in records)
+            if (record.Id == id) return record;
+        throw new InvalidOperationException($"Task {id} was not part of the commit.");
+    }
+
     private static string? MilestoneOf(Transition transition) => transition switch
     {
         Transition.Claim => Milestone.ClaimCommitted,
@@ -273,7 +280,7 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
     private sealed class Draft
     {
         private readonly Dictionary<TaskId, Entry> _entries = [];
-        private readonly Queue<TaskRecord> _endedChildren = new();
+        private Queue<TaskRecord>? _endedChildren;
 
         private sealed record Entry(TaskRecord After, long ExpectedVersion, FencingToken? Token, ImmutableArray<TaskEventDraft> Events, IdempotencyKey? Key)
         {
@@ -295,16 +302,17 @@ internal sealed class TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth he
             var decision = TaskLifecycle.Apply(before, transition);
             if (decision is not Decision.Changed changed) return decision;
             var expected = entry?.ExpectedVersion ?? read.Version;
-            _entries[read.Id] = new(changed.After with { Version = expected + 1 }, expected, entry?.Token ?? transition.By?.Token, [.. entry?.Events ?? [], .. changed.Events], entry?.Key)
+            var after = changed.After.Version == expected + 1 ? changed.After : changed.After with { Version = expected + 1 };
+            _entries[read.Id] = new(after, expected, entry?.Token ?? transition.By?.Token, entry is null ? changed.Events : [.. entry.Events, .. changed.Events], entry?.Key)
             {
                 Notices = [.. entry?.Notices ?? [], .. NoticeRules.Of(changed.After, changed.Events)],
                 QuestionOver = NoticeRules.WhyQuestionIsOver(before, changed.After) ?? entry?.QuestionOver,
             };
-            if (changed.After.State.IsTerminal() && !before.State.IsTerminal() && changed.After is { Parent: not null, Spec.Detached: false }) _endedChildren.Enqueue(changed.After);
+            if (changed.After.State.IsTerminal() && !before.State.IsTerminal() && changed.After is { Parent: not null, Spec.Detached: false }) (_endedChildren ??= new()).Enqueue(changed.After);
             return decision;
         }
 
-        public TaskRecord? TakeEndedChild() => _endedChildren.TryDequeue(out var child) ? child : null;
+        public TaskRecord? TakeEndedChild() => _endedChildren is { } ended && ended.TryDequeue(out var child) ? child : null;
 
         public StoreCommit ToCommit() => new([.. _entries.Values.Select(e => new RecordChange(e.After, e.ExpectedVersion, e.Token, e.Events) { Key = e.Key, Notices = e.Notices, QuestionOver = e.QuestionOver })]);
     }

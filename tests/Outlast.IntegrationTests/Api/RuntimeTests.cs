@@ -21,9 +21,7 @@ public sealed class RuntimeTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var builder = OutlastServer.CreateBuilder(new() { SocketPath = _folder.File("host.sock") });
-        builder.Services.AddOutlast(new DataFolder(_folder.Path));
-        builder.Services.UseSqlite();
-        builder.Services.AddProcessRunner(new() { Data = new DataFolder(_folder.Path) });
+        builder.Services.AddOutlast(new DataFolder(_folder.Path)).UseSqlite().AddProcesses(new() { Data = new DataFolder(_folder.Path) });
         _app = builder.Build();
         _app.UseOutlast();
         await _app.StartAsync();

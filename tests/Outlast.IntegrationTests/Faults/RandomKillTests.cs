@@ -9,7 +9,7 @@ namespace Outlast.IntegrationTests.Faults;
 
 /// <summary>The host is killed again and again while many clients work with it; afterwards the checker judges.</summary>
 /// <remarks>
-/// <c>OUTLAST_FAULT_KILLS</c> (default 300) is for quick looks while developing, <c>OUTLAST_FAULT_SEED</c> repeats what a run chose; when the kernel schedules what is not ours to choose.
+/// <c>OUTLAST_FAULT_KILLS</c> (default 100) is for longer runs, and for quick looks while developing, <c>OUTLAST_FAULT_SEED</c> repeats what a run chose; when the kernel schedules what is not ours to choose.
 /// </remarks>
 [Collection(AloneCollection.Name)]
 public sealed class RandomKillTests(ITestOutputHelper output)
@@ -25,7 +25,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
     [Fact]
     public async Task Nothing_is_lost_doubled_cut_or_misreported()
     {
-        var kills = Setting("OUTLAST_FAULT_KILLS") ?? 300;
+        var kills = Setting("OUTLAST_FAULT_KILLS") ?? 100;
         var seed = Setting("OUTLAST_FAULT_SEED") ?? Random.Shared.Next();
         output.WriteLine($"seed {seed}, {kills} kills");
         using var scratch = new ScratchFolder();

@@ -191,7 +191,9 @@ public sealed class OpeningTests : IDisposable
     [Fact]
     public async Task UseSqlite_registers_the_store_of_the_hosts_folder()
     {
-        await using var services = new ServiceCollection().AddSingleton(_folder.Data).AddSingleton(TimeProvider.System).AddSingleton<ITaskStore, InMemoryTaskStore>().UseSqlite().BuildServiceProvider();
+        var collection = new ServiceCollection().AddSingleton<ITaskStore, InMemoryTaskStore>();
+        collection.AddOutlast(_folder.Data).UseSqlite();
+        await using var services = collection.BuildServiceProvider();
         await services.GetRequiredService<ITaskStore>().OpenAsync();
         Assert.Single(services.GetServices<ITaskStore>());
         Assert.True(File.Exists(_folder.Data.Database));

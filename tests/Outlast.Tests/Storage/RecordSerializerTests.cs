@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json.Nodes;
 using Outlast.Storage;
@@ -22,6 +23,28 @@ public sealed class RecordSerializerTests
             Assert.Equal(record.Limits, back.Limits);
             Assert.Equal((record.Claim, record.Process, record.Output, record.Parent, record.Root), (back.Claim, back.Process, back.Output, back.Parent, back.Root));
         }
+    }
+
+    [Fact]
+    public void An_environment_that_comes_again_is_written_as_any_other()
+    {
+        var variables = Enumerable.Range(0, 20).ToImmutableSortedDictionary(i => $"V{i}\"ü<", i => $"value {i}\n\t'\\ é\u0001🙂", StringComparer.Ordinal);
+        var process = FullRecords.Stopping(Queued()).Spec.Process!;
+        foreach (var environment in new[] { variables, variables, variables.SetItem("PATH", "/bin"), variables.Clear().Add("HOME", "/") })
+        {
+            var spec = Queued().Spec with { Process = process with { Environment = environment } };
+            var written = Node(RecordSerializer.WriteSpec(spec))["spec"]!["process"]!["environment"]!.AsObject();
+            Assert.Equal(environment.Select(v => (v.Key, v.Value)), written.Select(v => (v.Key, v.Value!.GetValue<string>())));
+        }
+    }
+
+    [Fact]
+    public void A_variable_without_a_value_is_told_each_time_it_comes()
+    {
+        var variables = Enumerable.Range(0, 20).ToImmutableSortedDictionary(i => $"V{i:00}", i => i == 7 ? null! : "value", StringComparer.Ordinal);
+        var spec = Queued().Spec with { Process = FullRecords.Stopping(Queued()).Spec.Process! with { Environment = variables } };
+        for (var i = 0; i < 2; i++) Assert.Equal("spec.process.environment.V07", RecordRules.FindBreach(spec)?.Field);
+        Assert.Null(RecordRules.FindBreach(spec with { Process = spec.Process with { Environment = variables.SetItem("V07", "") } }));
     }
 
     [Fact]

@@ -1,8 +1,10 @@
 using System.Text.Json.Serialization.Metadata;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Outlast;
+using Outlast.Runners;
+using Outlast.Runners.Handlers;
 
-namespace Outlast.Runners.Handlers;
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Puts code of the program among what its host runs.</summary>
 /// <remarks>
@@ -17,45 +19,45 @@ public static class HandlerRunnerExtensions
     /// <typeparam name="TInput">What it is given.</typeparam>
     /// <typeparam name="TResult">What it gives.</typeparam>
     /// <typeparam name="THandler">The class; added as a scoped service unless it was added before.</typeparam>
-    /// <param name="services">The host's services.</param>
+    /// <param name="builder">The host.</param>
     /// <param name="name">Its name, once within the host.</param>
     /// <param name="json">Describes its values as JSON.</param>
     /// <exception cref="ArgumentException">The name is blank, too long, or taken.</exception>
-    public static IServiceCollection AddHandler<TInput, TResult, THandler>(this IServiceCollection services, string name, IJsonTypeInfoResolver? json = null)
+    public static OutlastBuilder AddHandler<TInput, TResult, THandler>(this OutlastBuilder builder, string name, IJsonTypeInfoResolver? json = null)
         where THandler : class, ITaskHandler<TInput, TResult>
     {
-        ArgumentNullException.ThrowIfNull(services);
-        services.TryAddScoped<THandler>();
-        return services.Add(new HandlerRegistration<TInput, TResult>(name, json, (scope, input, task) => scope.GetRequiredService<THandler>().RunAsync(input, task)));
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.TryAddScoped<THandler>();
+        return builder.Add(new HandlerRegistration<TInput, TResult>(name, json, (scope, input, task) => scope.GetRequiredService<THandler>().RunAsync(input, task)));
     }
 
     /// <summary>Adds a handler that is a function.</summary>
     /// <typeparam name="TInput">What it is given.</typeparam>
     /// <typeparam name="TResult">What it gives.</typeparam>
-    /// <param name="services">The host's services.</param>
+    /// <param name="builder">The host.</param>
     /// <param name="name">Its name, once within the host.</param>
     /// <param name="handler">The code.</param>
     /// <param name="json">Describes its values as JSON.</param>
     /// <exception cref="ArgumentException">The name is blank, too long, or taken.</exception>
-    public static IServiceCollection AddHandler<TInput, TResult>(this IServiceCollection services, string name, Func<TInput, TaskContext, Task<TResult>> handler, IJsonTypeInfoResolver? json = null)
+    public static OutlastBuilder AddHandler<TInput, TResult>(this OutlastBuilder builder, string name, Func<TInput, TaskContext, Task<TResult>> handler, IJsonTypeInfoResolver? json = null)
     {
-        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(handler);
-        return services.Add(new HandlerRegistration<TInput, TResult>(name, json, (_, input, task) => handler(input, task)));
+        return builder.Add(new HandlerRegistration<TInput, TResult>(name, json, (_, input, task) => handler(input, task)));
     }
 
     /// <summary>Adds a handler that is a function without a result.</summary>
     /// <typeparam name="TInput">What it is given.</typeparam>
-    /// <param name="services">The host's services.</param>
+    /// <param name="builder">The host.</param>
     /// <param name="name">Its name, once within the host.</param>
     /// <param name="handler">The code.</param>
     /// <param name="json">Describes its values as JSON.</param>
     /// <exception cref="ArgumentException">The name is blank, too long, or taken.</exception>
-    public static IServiceCollection AddHandler<TInput>(this IServiceCollection services, string name, Func<TInput, TaskContext, Task> handler, IJsonTypeInfoResolver? json = null)
+    public static OutlastBuilder AddHandler<TInput>(this OutlastBuilder builder, string name, Func<TInput, TaskContext, Task> handler, IJsonTypeInfoResolver? json = null)
     {
-        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(handler);
-        return services.Add(new HandlerRegistration<TInput, NoResult>(name, json, async (_, input, task) =>
+        return builder.Add(new HandlerRegistration<TInput, NoResult>(name, json, async (_, input, task) =>
         {
             await handler(input, task).ConfigureAwait(false);
             return default;
@@ -63,30 +65,30 @@ public static class HandlerRunnerExtensions
     }
 
     /// <summary>Adds a handler that is a function without input and result.</summary>
-    /// <param name="services">The host's services.</param>
+    /// <param name="builder">The host.</param>
     /// <param name="name">Its name, once within the host.</param>
     /// <param name="handler">The code.</param>
     /// <exception cref="ArgumentException">The name is blank, too long, or taken.</exception>
-    public static IServiceCollection AddHandler(this IServiceCollection services, string name, Func<TaskContext, Task> handler)
+    public static OutlastBuilder AddHandler(this OutlastBuilder builder, string name, Func<TaskContext, Task> handler)
     {
-        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(handler);
-        return services.Add(new HandlerRegistration<NoInput, NoResult>(name, null, async (_, _, task) =>
+        return builder.Add(new HandlerRegistration<NoInput, NoResult>(name, null, async (_, _, task) =>
         {
             await handler(task).ConfigureAwait(false);
             return default;
         }));
     }
 
-    private static IServiceCollection Add(this IServiceCollection services, HandlerRegistration registration)
+    private static OutlastBuilder Add(this OutlastBuilder builder, HandlerRegistration registration)
     {
         var name = registration.Name;
         if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName || name.Any(char.IsControl)) throw new ArgumentException($"A handler's name is one line of 1 to {LongestName} characters.", nameof(registration));
-        if (services.Any(s => (s.ImplementationInstance as HandlerRegistration)?.Name == name)) throw new ArgumentException($"There is a handler '{name}' already.", nameof(registration));
-        services.AddSingleton(registration);
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(new HandlerRunnerOptions());
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<ITaskRunner, HandlerRunner>());
-        return services;
+        if (builder.Services.Any(s => (s.ImplementationInstance as HandlerRegistration)?.Name == name)) throw new ArgumentException($"There is a handler '{name}' already.", nameof(registration));
+        builder.Services.AddSingleton(registration);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton(new HandlerRunnerOptions());
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<ITaskRunner, HandlerRunner>());
+        return builder;
     }
 }

@@ -15,7 +15,7 @@ internal static unsafe partial class LibC
     public const int EpollAdd = 1, EpollIn = 1, EpollOneShot = 1 << 30, EpollCloseOnExec = 0x80000;
     public const int OpenFilesLimit = 7;
     public const int BootClock = 7;
-    public const int Existence = 0, ExecuteAccess = 1;
+    public const int Existence = 0, ExecuteAccess = 1, WriteAccess = 2;
 
     public const int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, ENXIO = 6, E2BIG = 7, ENOEXEC = 8, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EEXIST = 17, ENOTDIR = 20, EISDIR = 21, ENFILE = 23, EMFILE = 24, ENOSPC = 28, EPIPE = 32, EDQUOT = 122;
 
@@ -41,6 +41,15 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "fdatasync", SetLastError = true)]
     public static partial int FdataSync(int fd);
+
+    [LibraryImport(Library, EntryPoint = "ftruncate", SetLastError = true)]
+    public static partial int CutTo(int fd, nint length);
+
+    /// <summary>With <see cref="BeginWriting"/>: has a range begin its way to the disk, without waiting for it.</summary>
+    [LibraryImport(Library, EntryPoint = "sync_file_range", SetLastError = true)]
+    public static partial int SyncFileRange(int fd, long offset, long count, uint flags);
+
+    public const uint BeginWriting = 2;
 
     [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int fd, int command, nint argument);
@@ -185,6 +194,9 @@ internal sealed class Descriptor() : SafeHandleMinusOneIsInvalid(ownsHandle: tru
 
     /// <summary>Takes an exclusive <c>flock</c> if nobody has one.</summary>
     public bool TryLock() => LibC.Flock(Number, LibC.LockExclusive | LibC.LockNonBlocking) == 0;
+
+    /// <summary>Empties the file.</summary>
+    public void Truncate() => _ = LibC.CutTo(Number, 0);
 
     /// <exception cref="SystemCallException">Not all of it could be written.</exception>
     public unsafe void Write(ReadOnlySpan<byte> bytes, string path)

@@ -6,7 +6,7 @@ namespace Outlast.Runners.Processes;
 /// <summary>Runs OS processes that outlive their host. The protocol is in this folder's README.</summary>
 public sealed class ProcessRunner : ITaskRunner, IDisposable
 {
-    private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(25), LongestPause = TimeSpan.FromMilliseconds(300);
 
     private readonly TimeProvider _time;
     private readonly ProcessRunnerOptions _options;
@@ -52,7 +52,9 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
                 if (!end.IsCompleted)
                 {
                     attempt.LaunchedAt = null;
-                    await attempt.Launched(process).ConfigureAwait(false);
+                    var known = attempt.Launched(process);
+                    await SendAheadAsync(lease.Attempt.Output, end).ConfigureAwait(false);
+                    await known.ConfigureAwait(false);
                 }
                 return await end.ConfigureAwait(false);
             default:
@@ -140,6 +142,13 @@ public sealed class ProcessRunner : ITaskRunner, IDisposable
 
     /// <summary>Stops watching; leaves every process alone.</summary>
     public void Dispose() => _watcher.Dispose();
+
+    /// <summary>Looks often while much is printed, and no more once that was over for a while: what is printed later is left to the sync at the end.</summary>
+    private async Task SendAheadAsync(OutputGauge output, Task end)
+    {
+        for (var pause = AtOnce; pause < LongestPause && !end.IsCompleted; pause = output.SendAhead() ? AtOnce : 2 * pause)
+            await Task.WhenAny(end, Task.Delay(pause, _time, CancellationToken.None)).ConfigureAwait(false);
+    }
 
     private Launch Launch(ProcessAttempt remembered, AttemptContext attempt)
     {

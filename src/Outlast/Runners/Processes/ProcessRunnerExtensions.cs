@@ -1,17 +1,20 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Outlast.Runners;
+using Outlast.Runners.Processes;
 
-namespace Outlast.Runners.Processes;
+namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Puts the process runner among a host's runners.</summary>
 public static class ProcessRunnerExtensions
 {
     /// <summary>Lets the host run OS processes.</summary>
-    public static IServiceCollection AddProcessRunner(this IServiceCollection services, ProcessRunnerOptions? options = null)
+    /// <param name="builder">The host.</param>
+    /// <param name="options">Its options; none: defaults.</param>
+    public static OutlastBuilder AddProcesses(this OutlastBuilder builder, ProcessRunnerOptions? options = null)
     {
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(options ?? new ProcessRunnerOptions());
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<ITaskRunner, ProcessRunner>());
-        return services;
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton(options ?? new ProcessRunnerOptions());
+        builder.Services.TryAddEnumerable(ServiceDescriptor.Singleton<ITaskRunner, ProcessRunner>());
+        return builder;
     }
 }

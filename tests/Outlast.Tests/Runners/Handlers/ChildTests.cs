@@ -10,7 +10,7 @@ public sealed class ChildTests
 {
     private sealed record Level(int Depth);
 
-    private static void Nested(IServiceCollection services) => services.AddHandler<Level, int>("nested", async (level, task) =>
+    private static void Nested(OutlastBuilder services) => services.AddHandler<Level, int>("nested", async (level, task) =>
         level.Depth == 0 ? 1 : 1 + await (await task.StartHandlerAsync("below", "nested", new Level(level.Depth - 1))).ResultAsync<int>());
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class ChildTests
     public async Task The_same_name_after_a_death_is_the_same_child()
     {
         var (store, time, runner) = (new InMemoryTaskStore(), new ManualTime(), new ScriptedRunner());
-        void Handlers(IServiceCollection s) => s.AddHandler<int, string>("parent", async (_, task) =>
+        void Handlers(OutlastBuilder s) => s.AddHandler<int, string>("parent", async (_, task) =>
         {
             var child = await task.StartProcessAsync("compile", ["/bin/work"], spec => spec with { Name = "compiler", Process = spec.Process! with { OutputCap = null, OutputPolicy = OutputPolicy.Stop } });
             var ended = await child.WaitAsync();

@@ -1,7 +1,8 @@
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Outlast.Runners.Handlers;
-using Outlast.Tests.Supervision;
 using Outlast.TestKit;
+using Outlast.Tests.Supervision;
 
 namespace Outlast.Tests.Runners.Handlers;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
 using Outlast.Runners.Handlers;
 using Outlast.Storage;
 using Outlast.TestKit;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Outlast.Runners.Handlers;
 using Outlast.TestKit;
 using Outlast.Tests.Supervision;

@@ -9,7 +9,7 @@ namespace Outlast.Tests.Runners.Handlers;
 
 public sealed class QuestionTests
 {
-    private static void Asker(IServiceCollection services) => services.AddHandler<int, string>("asker", async (_, task) =>
+    private static void Asker(OutlastBuilder services) => services.AddHandler<int, string>("asker", async (_, task) =>
     {
         var answer = await task.AskAsync("deploy", "Deploy to production?", ["yes", "no"], @default: "no");
         return $"{answer.Text} by {answer.Actor.Id}";
@@ -106,6 +106,8 @@ public sealed class QuestionTests
         await Eventually.TrueAsync(async () => await other.ReadAsync(id) is { State: TaskState.Waiting, Claim: null }, "it waits without an owner");
         var answered = (await other.Client.AnswerAsync(id, By("yes"))).Record;
         Assert.Equal((TaskState.Queued, true), (answered.State, answered.FirstInLine));
+        // A host without handlers leaves it to one that has them.
+        Assert.Equal("a host that runs tasks of kind handler", (await other.Client.GetAsync(id)).Queue!.WaitsFor);
         await other.AbandonAsync();
 
         await using var next = await HandlerHost.StartAsync(Asker, store, time);

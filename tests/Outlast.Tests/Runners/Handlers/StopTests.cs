@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Outlast.Runners.Handlers;
 using Outlast.Storage;
 using Outlast.TestKit;
@@ -168,7 +169,7 @@ public sealed class StopTests
     public async Task A_stop_is_not_undone_by_the_death_of_the_host()
     {
         var (store, time) = (new InMemoryTaskStore(), new ManualTime());
-        void Handlers(Microsoft.Extensions.DependencyInjection.IServiceCollection s) => s.AddHandler("slow", async task =>
+        void Handlers(OutlastBuilder s) => s.AddHandler("slow", async task =>
         {
             _begun.TrySetResult();
             await Task.Delay(Timeout.Infinite, task.HardToken);

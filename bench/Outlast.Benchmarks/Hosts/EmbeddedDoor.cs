@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Outlast.AspNetCore;
+using Outlast.Client;
+using Outlast.Hosting;
+using Outlast.Runners;
+using Outlast.Sqlite;
+
+namespace Outlast.Benchmarks.Hosts;
+
+/// <summary>A host inside this program with the HTTP door before it, on a Unix socket, and a client for it: for what must be timed on both sides of the door.</summary>
+internal sealed class EmbeddedDoor : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private EmbeddedDoor(WebApplication app, OutlastHttpClient client) => (_app, Client) = (app, client);
+
+    public OutlastHttpClient Client { get; }
+
+    public static async Task<EmbeddedDoor> StartAsync(DataFolder folder, ITaskRunner runner, CancellationToken cancel)
+    {
+        var socket = Path.Combine(folder.Path, "door.sock");
+        var builder = OutlastServer.CreateBuilder(new() { SocketPath = socket });
+        builder.Services.AddOutlast(folder, OutlastSettings.Load("{}", _ => null)).UseSqlite();
+        builder.Services.AddSingleton(runner);
+        var app = builder.Build();
+        app.UseOutlast();
+        await app.StartAsync(cancel);
+        return new(app, new(HostAddress.OfSocket(socket)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+}
