@@ -12,6 +12,9 @@ namespace Outlast.Hosting;
 /// </remarks>
 public sealed class OutlastSettings
 {
+    /// <summary>The file's name, as it stands in <see cref="SettingValue.From"/>.</summary>
+    public const string FileName = "outlast.json";
+
     /// <summary>Every setting is read here, and nowhere else: key, default, range, and what it does in one line, which <c>config explain</c> and docs/configuration.md show.</summary>
     private OutlastSettings(Values values)
     {
@@ -50,7 +53,7 @@ public sealed class OutlastSettings
             Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "How often what is kept too long is looked for"),
         };
         HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30), "After how long without open task and client a host that a verb started ends itself");
-        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain)");
+        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain), and any shutdown for handlers to reach their next boundary");
 
         values.MustBeLess("process.idleWarning", Defaults.ProcessIdleWarning, "process.idleTimeout", Defaults.ProcessIdleTimeout);
         values.MustBeLess("process.idleTimeout", Defaults.ProcessIdleTimeout, "process.timeout", Defaults.ProcessTimeout);
@@ -120,7 +123,6 @@ public sealed class OutlastSettings
 
     private sealed class Values
     {
-        private const string FileName = "outlast.json";
         private readonly Func<string, string?> _environment;
         private readonly Dictionary<string, string> _file = new(StringComparer.Ordinal);
         private readonly IReadOnlyDictionary<string, GivenSetting> _given;
