@@ -109,6 +109,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(s => new AttemptDesk(s.GetRequiredService<TaskLedger>(), s.GetRequiredService<LiveAttempts>(), s.GetRequiredService<TaskFeed>(), s.GetRequiredService<ProgressReporter>(), s.GetRequiredService<TimeProvider>(), new(s.GetRequiredService<ITaskClient>)));
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
+        services.AddSingleton<DueWatch>();
+        services.AddSingleton<PlaceAudit>();
         services.AddSingleton<Rescuer>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton<OutputWatch>();

@@ -94,11 +94,20 @@ internal sealed class LiveAttempt
 
     private void NeedPlace(int more)
     {
+        bool needed, isStill;
         lock (_lock)
         {
             _waits += more;
-            Place.Need(NeedsPlaceNeedsLock());
+            needed = NeedsPlaceNeedsLock();
         }
+        do
+        {
+            // Not under the lock: whoever counts places looks at attempts.
+            Place.Need(needed);
+            lock (_lock) isStill = needed == NeedsPlaceNeedsLock();
+            needed ^= !isStill;
+        }
+        while (!isStill);
         if (more < 0) Clock.Touch();
     }
 
@@ -113,6 +122,12 @@ internal sealed class LiveAttempt
         {
             if (Interlocked.Exchange(ref _isOver, 1) == 0) live.NeedPlace(-1);
         }
+    }
+
+    /// <summary>Whether it should have its place and has it not.</summary>
+    public bool LacksPlace
+    {
+        get { lock (_lock) return NeedsPlaceNeedsLock() && Place.IsOwed; }
     }
 
     /// <summary>Starts the ladder if it is not under way.</summary>
@@ -146,6 +161,9 @@ internal sealed class LiveAttempts
     public IEnumerable<LiveAttempt> All => _attempts.Values;
 
     public event Action<LiveAttempt>? Added;
+
+    /// <summary>Whether a claim on it is being written.</summary>
+    public bool IsExpected(TaskId id) => _expected.ContainsKey(id);
 
     public LiveAttempt? Find(TaskId id) => _attempts.GetValueOrDefault(id);
 
