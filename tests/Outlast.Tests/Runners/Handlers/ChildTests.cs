@@ -18,7 +18,7 @@ public sealed class ChildTests
     [Trait("Requirement", "V-04")]
     public async Task Waiting_for_children_holds_no_place_and_a_limit_of_one_does_not_lock_up()
     {
-        await using var host = await HandlerHost.StartAsync(Nested, settings: ("concurrency.processes", "1"));
+        await using var host = await HandlerHost.StartAsync(Nested, settings: ("concurrency.total", "1"));
         var ended = await host.EndOf(await host.SubmitAsync("nested", new Level(4)));
         Assert.Equal(5, ended.End!.Result!.Value.GetInt32());
         await Eventually.TrueAsync(() => host.Dispatcher.Taken == 0 && host.Attempts.Count == 0, "every place is free");

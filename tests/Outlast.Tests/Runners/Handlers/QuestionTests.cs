@@ -22,7 +22,7 @@ public sealed class QuestionTests
     [Trait("Requirement", "U-73")]
     public async Task A_question_is_seen_holds_no_place_and_its_answer_goes_on_with_the_task()
     {
-        await using var host = await HandlerHost.StartAsync(Asker, settings: ("concurrency.processes", "1"));
+        await using var host = await HandlerHost.StartAsync(Asker, settings: ("concurrency.total", "1"));
         var id = await host.SubmitAsync("asker", 0);
         var asked = await WaitingAsync(host, id);
         Assert.Equal(("Deploy to production?", "deploy", "no"), (asked.Question!.Text, asked.Question.Name, asked.Question.Default));

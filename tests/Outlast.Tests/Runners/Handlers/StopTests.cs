@@ -145,7 +145,7 @@ public sealed class StopTests
                 while (!never.Wait(Timeout.Infinite)) { }
                 return Task.FromResult(i);
             })
-            .AddHandler<int, int>("quick", (i, _) => Task.FromResult(i)), folder: folder, settings: ("concurrency.processes", "200"));
+            .AddHandler<int, int>("quick", (i, _) => Task.FromResult(i)), folder: folder);
         var ids = new List<TaskId>();
         for (var i = 0; i < 100; i++) ids.Add(await host.SubmitAsync("wedged", i));
         await Eventually.TrueAsync(() => begun == 100, "all of them run");
