@@ -11,16 +11,19 @@ internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
 /// <summary>Turns a posted document into a spec in which every default is resolved. A spec as it was read can be posted again.</summary>
 internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, TimeProvider time)
 {
-    private const int LongestName = 200, LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096;
+    internal const int LongestName = 200;
+    private const int LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "external", "notify", "detached", "group", "children"], StringComparer.Ordinal);
+        ["agent", "external"], StringComparer.Ordinal);
 
+    private static readonly FrozenDictionary<string, NotifyPolicy> NotifyPolicies = Words(Enum.GetValues<NotifyPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
     private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(Enum.GetValues<OutputPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep), ("stop", LeftoverPolicy.Stop), ("wait", LeftoverPolicy.Wait));
+    private static readonly FrozenDictionary<string, ChildPolicy> ChildPolicies = Words(("wait", ChildPolicy.Wait), ("stop", ChildPolicy.Stop), ("detach", ChildPolicy.Detach));
     /// <summary>Every named signal whose default is death.</summary>
     private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
         ["HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR", "SYS"],
@@ -49,6 +52,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         return read;
     }
 
+    /// <summary>Whether that can be the name of a session.</summary>
+    public static bool IsSession(string name) => name.Length <= LongestName && !string.IsNullOrWhiteSpace(name) && !name.Any(char.IsControl);
+
     /// <summary>Whether the document has a list of tasks and is not a task itself.</summary>
     public static bool IsMany(JsonElement document) => document.TryGetProperty("tasks", out var tasks) && tasks.ValueKind != JsonValueKind.Null;
 
@@ -62,8 +68,10 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             : (Timeout: defaults.HandlerTimeout, IdleTimeout: defaults.HandlerIdleTimeout, IdleWarning: defaults.HandlerIdleWarning, StopGrace: defaults.HandlerStopGrace);
         var name = ReadLine(fields, "name", LongestName);
         var session = ReadLine(fields, "session", LongestName);
+        var group = ReadLine(fields, "group", LongestName);
         var labels = ReadLabels(fields);
         var parent = fields.Id("parent");
+        var notify = ReadNotify(fields, session ?? parent?.ToString(), group);
         var timeout = fields.Limit("timeout", out var wall) ? wall : limits.Timeout;
         var idleTimeout = fields.Limit("idleTimeout", out var idle) ? idle : limits.IdleTimeout;
         var idleWarning = ReadIdleWarning(fields, limits.IdleWarning, idleTimeout);
@@ -73,11 +81,16 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         var (notBefore, startBy) = StartFields.ReadMoments(fields, time.GetUtcNow());
         var priority = StartFields.ReadPriority(fields);
         var retry = StartFields.ReadRetry(fields);
+        var detached = fields.Flag("detached") ?? false;
+        var children = fields.Word("children", ChildPolicies) ?? ChildPolicy.Wait;
+        var budget = ReadBudget(fields);
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
             Name = name ?? handler ?? DefaultName(process),
             Session = session,
+            Group = group,
+            Notify = notify,
             Labels = labels,
             Process = process,
             Handler = handler,
@@ -92,6 +105,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             StartBy = startBy,
             Priority = priority,
             Retry = retry,
+            Detached = detached,
+            Children = children,
+            Budget = budget,
         }, parent);
     }
 
@@ -276,6 +292,16 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         return none.AddRange(labels);
     }
 
+    private static TreeBudget? ReadBudget(JsonFields task)
+    {
+        if (!task.Has("budget") || task.Object("budget") is not { } fields) return null;
+        fields.Limit("wall", out var wall);
+        fields.Size("outputBytes", out var output);
+        var tasks = fields.Whole("tasks", 0, MostTasksOfBudget);
+        fields.FailOnRest(FrozenSet<string>.Empty);
+        return wall is null && output is null && tasks is null ? null : new(wall, output, (int?)tasks);
+    }
+
     private static TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? usual, TimeSpan? idleTimeout)
     {
         var wasSet = fields.Limit("idleWarning", out var warning);
@@ -288,6 +314,15 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
     {
         // A stop is bounded: where a limit may be "none", a grace of none is no grace.
         return fields.Limit("stopGrace", out var grace) ? grace ?? TimeSpan.Zero : usual;
+    }
+
+    /// <summary>Of what the session is told: without one there is nobody, and without a group no end of one.</summary>
+    private static NotifyPolicy ReadNotify(JsonFields fields, string? addressee, string? group)
+    {
+        if (fields.Word("notify", NotifyPolicies) is not { } notify) return NotifyPolicy.Each;
+        if (addressee is null && notify != NotifyPolicy.None) fields.Fail("notify", $"'{Names.Of(notify)}' needs a session that is told");
+        else if (group is null && notify == NotifyPolicy.Last) fields.Fail("notify", "'last' needs a group, whose last end it is");
+        return notify;
     }
 
     private static string? ReadLine(JsonFields fields, string name, int longest)

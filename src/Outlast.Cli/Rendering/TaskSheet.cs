@@ -15,6 +15,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         Times();
         Asking();
         Ending();
+        Told();
         Stopping();
         Limits();
         Printed();
@@ -40,8 +41,11 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         }
         if (task.RetryOf is { } former) Field("retry of", former);
         if (task.Session is { } session) Field("session", session);
+        if (task.Group is { } group) Field("group", group);
         if (task.Labels is { Count: > 0 } labels) Field("labels", string.Join(", ", labels.Select(l => $"{l.Key}={l.Value}")));
-        if (task.Parent is { } parent) Field("parent", task.Root == parent ? parent : $"{parent}, root {task.Root}");
+        if (task.Parent is { } parent) Field("parent", $"{(task.Root == parent ? parent : $"{parent}, root {task.Root}")}{(task.Spec.Detached == true ? " (detached)" : "")}");
+        if (task.Below is { Open: { } open, Ever: { } ever }) Field("below", Words.Invariant($"{open} open, {ever} ever"));
+        if (task.Spec.Children is { } children) Field("children", children == "stop" ? "its end stops them" : "its end lets them go on");
     }
 
     private void Times()
@@ -98,6 +102,13 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         Fields("left behind", end.Leftovers.Select(p => Process(p) + (task.Survivors is { } alive && alive.Any(s => s.Pid == p.Pid && s.StartTicks == p.StartTicks) ? "  (alive)" : "  (gone)")));
     }
 
+    /// <summary>How far its notices have come, and what its session is not told of.</summary>
+    private void Told()
+    {
+        if (task.Notices is { Count: > 0 } notices) Field("notices", string.Join(", ", notices.Select(n => Words.Invariant($"{n.Value} {n.Key.Replace('_', ' ')}"))));
+        else if (task.Notify is { } notify) Field("notices", notify switch { "last" => "only of the end of its group", "failures" => "only unless it completes", _ => "of no end" });
+    }
+
     private void Stopping()
     {
         if (task.Stop is not { } stop) return;
@@ -111,6 +122,12 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.Limits?.TimeoutMs is { } timeout) limits.Add($"{Words.Length(timeout)} in all");
         if (task.Limits?.IdleTimeoutMs is { } idle) limits.Add($"{Words.Length(idle)} of silence");
         if (task.Spec.Process is { OutputCap: > 0 and var cap } process) limits.Add($"{Words.Bytes(cap)} of output ({process.OutputPolicy})");
+        if (task.Spec.Budget is { } budget)
+        {
+            if (budget.WallMs is { } wall) limits.Add($"{Words.Length(wall)} with what is below it");
+            if (budget.OutputBytes is { } output) limits.Add($"{Words.Bytes(output)} of output with what is below it");
+            if (budget.Tasks is { } tasks) limits.Add($"{Words.Count(tasks, "task")} below it, ever");
+        }
         if (limits.Count > 0) Field("limits", string.Join(", ", limits));
     }
 

@@ -56,6 +56,9 @@ internal static partial class Log
     [LoggerMessage(42, LogLevel.Warning, "Keeping all output within its budget failed and will be tried again: {Failure}")]
     public static partial void BudgetFailed(this ILogger log, string failure);
 
+    [LoggerMessage(60, LogLevel.Warning, "The budgets of trees that were there before this host could not be read; each is watched from its next change on: {Failure}")]
+    public static partial void StockFailed(this ILogger log, string failure);
+
     [LoggerMessage(15, LogLevel.Critical, "An actor of the host has ended; the host does not do its work any more.")]
     public static partial void LoopFailed(this ILogger log, Exception exception);
 
@@ -70,4 +73,13 @@ internal static partial class Log
 
     [LoggerMessage(18, LogLevel.Critical, "Host {Host} ends: {Why}.")]
     public static partial void HostSuperseded(this ILogger log, HostId host, string why);
+
+    [LoggerMessage(60, LogLevel.Warning, "The look for notices to deliver failed and is tried again: {Failure}")]
+    public static partial void DeliveryFailed(this ILogger log, string failure);
+
+    [LoggerMessage(61, LogLevel.Warning, "Channel {Channel} does not reach session {Session}: {Failure}. It is tried again and again.")]
+    public static partial void ChannelFailed(this ILogger log, string channel, string session, string failure);
+
+    [LoggerMessage(62, LogLevel.Warning, "{Count} notices of session {Session} were dropped: {Reason}.")]
+    public static partial void NoticesDropped(this ILogger log, int count, string session, string reason);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Outlast.Delivery;
 using Outlast.Supervision;
 
 namespace Outlast.Hosting;
@@ -41,6 +42,11 @@ public sealed class OutlastSettings
             Total = values.CountOrNone("concurrency.total", "How many tasks of all kinds run at once"),
             Limits = values.Rules(LimitRules.Setting, "How many tasks of one handler, session, label or parent run at once, for example session:*=5, label:gpu=1; one key beats each (*)"),
         };
+        Tree = new TreeOptions
+        {
+            Depth = values.Count("tree.depth", new TreeOptions().Depth, "How deep below the top of its tree a task may be; one that would be deeper is refused"),
+            Children = values.Count("tree.children", new TreeOptions().Children, "How many tasks below one top may be open at once, at any depth; one more is refused"),
+        };
         Watchdog = new WatchdogOptions
         {
             Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How often running tasks are looked at for signs of life; a limit fires at most that much late"),
@@ -52,7 +58,15 @@ public sealed class OutlastSettings
         {
             Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max, "How long an ended task and its output are kept, from its end"),
             Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero, Duration.Max, "How long a removed task's id still says when and why it was removed"),
+            Notices = values.Time("retention.notices", new PrunerOptions().Notices, TimeSpan.Zero, Duration.Max, "How long a notice waits for somebody to fetch it, before it is dropped and counted as that"),
             Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "How often what is kept too long is looked for"),
+        };
+        Delivery = new DeliveryOptions
+        {
+            Batch = values.Count("delivery.batch", new DeliveryOptions().Batch, "How many notices a channel of this program is given at once", most: 1000),
+            Interval = values.Time("delivery.interval", new DeliveryOptions().Interval, TimeSpan.Zero, TimeSpan.FromHours(1), "The least time between two deliveries to one session by one channel; what comes about meanwhile goes together"),
+            TimeLimit = values.Time("delivery.timeLimit", new DeliveryOptions().TimeLimit, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How long a channel may take for a delivery; then it is tried again"),
+            RedeliverAfter = values.Time("delivery.redeliverAfter", new DeliveryOptions().RedeliverAfter, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "After how long a channel is given again what it handed over and nobody acknowledged"),
         };
         HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30), "After how long without open task and client a host that a verb started ends itself");
         HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain), and any shutdown for handlers to reach their next boundary");
@@ -71,6 +85,8 @@ public sealed class OutlastSettings
     public TaskDefaults Defaults { get; }
     /// <summary>How many tasks may run at once.</summary>
     public DispatcherOptions Dispatcher { get; }
+    /// <summary>How large a tree of tasks may be.</summary>
+    public TreeOptions Tree { get; }
     /// <summary>How often the watchdog looks.</summary>
     public WatchdogOptions Watchdog { get; }
     /// <summary>What is noticed of output.</summary>
@@ -81,6 +97,8 @@ public sealed class OutlastSettings
     public DiskGuardOptions DiskGuard { get; }
     /// <summary>How long what has ended is kept.</summary>
     public PrunerOptions Pruner { get; }
+    /// <summary>How notices go to channels.</summary>
+    public DeliveryOptions Delivery { get; }
     /// <summary>After how long without open task and client a host that a verb started ends itself. None: never.</summary>
     /// <value>30 minutes.</value>
     public TimeSpan? HostIdleTimeout { get; }
@@ -161,8 +179,8 @@ public sealed class OutlastSettings
             Read(Describe(key, Show(@default), $"a duration from {Duration.Format(least)} to {Duration.Format(most)}", about), @default, d => Show(d), text =>
                 (Duration.TryParse(text, out var d) && d >= least && d <= most, d), $"is no duration from {Duration.Format(least)} to {Duration.Format(most)}; write 90s, 10m or PT10M");
 
-        public int Count(string key, int @default, string about, string? defaultInWords = null) => Read(Describe(key, defaultInWords ?? Show(@default), "a number from 1 to 100000", about), @default, n => Show(n), text =>
-            (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000");
+        public int Count(string key, int @default, string about, string? defaultInWords = null, int most = 100_000) => Read(Describe(key, defaultInWords ?? Show(@default), $"a number from 1 to {most}", about), @default, n => Show(n), text =>
+            (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= most, n), $"is no number from 1 to {most}");
 
         public int? CountOrNone(string key, string about) => Read<int?>(Describe(key, "none", "a number from 1 to 100000, or none", about), null, Show, text =>
             text == "none" ? (true, null) : (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000, nor none");

@@ -5,7 +5,7 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>What work that runs inside this program may ask of the runtime: the door of handlers, as <see cref="TaskDesk"/> is that of people.</summary>
-internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, TaskFeed feed, ProgressReporter progress, TimeProvider time, Lazy<ITaskClient> desk)
+internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, TaskFeed feed, ProgressReporter progress, WaitGraph graph, TimeProvider time, Lazy<ITaskClient> desk)
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
 
@@ -90,11 +90,17 @@ internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, Task
         {
             // After the signals are taken: what ends from here on is heard.
             var open = new List<Task>();
+            var awaited = ImmutableArray.CreateBuilder<TaskId>();
             foreach (var (id, end) in ends)
-                if (!(await ledger.ReadAsync(id, cancel)).State.IsTerminal()) open.Add(end.Ended);
+            {
+                if ((await ledger.ReadAsync(id, cancel)).State.IsTerminal()) continue;
+                open.Add(end.Ended);
+                awaited.Add(id);
+            }
             if (open.Count > 0 && !(any && open.Count < ends.Count))
             {
-                using var waits = live.Wait();
+                using var edge = await graph.BeginAsync(live.Id, awaited.ToImmutable(), any, cancel);
+                using var waits = live.BeginWait();
                 await EndAsync(any ? Task.WhenAny(open) : Task.WhenAll(open), timeout, cancel);
             }
             var records = ImmutableArray.CreateBuilder<TaskRecord>(tasks.Length);

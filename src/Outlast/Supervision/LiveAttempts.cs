@@ -7,18 +7,18 @@ namespace Outlast.Supervision;
 internal sealed class LiveAttempt
 {
     private readonly Lock _lock = new();
-    // Guarded by _lock: the newest committed record, and the stop that is under way.
+    // Guarded by _lock: the newest committed record, how many waits for others are under way inside it, and the stop that is.
     private TaskRecord _record;
-    private Task<StopReport>? _stop;
-    // Guarded by _lock: how many waits of its own code for other tasks are under way, and who is told of the next commit.
     private int _waits;
+    private Task<StopReport>? _stop;
+    // Guarded by _lock: who is told of the next commit.
     private TaskCompletionSource? _changed;
     private readonly TaskCompletionSource _stopEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock, Place place)
     {
         (_record, Context, Runner, Clock, Place, Claim) = (record, context, runner, clock, place, record.Claim!);
-        place.Need(NeedsPlaceNeedsLock());
+        SettlePlace();
     }
 
     public TaskId Id => Context.Task;
@@ -38,23 +38,10 @@ internal sealed class LiveAttempt
     /// <summary>When that last became an event.</summary>
     public long? LastToldAt { get; set; }
 
-    /// <summary>Whether its own code waits for other tasks: that is no silence.</summary>
-    public bool Waits
-    {
-        get { lock (_lock) return _waits > 0; }
-    }
-
     /// <summary>Completes with the next commit of its record.</summary>
     public Task WhenChanged
     {
         get { lock (_lock) return (_changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task; }
-    }
-
-    /// <summary>Its own code waits for other tasks, until this is disposed: they may need its place.</summary>
-    public IDisposable Wait()
-    {
-        NeedPlace(+1);
-        return new Waiting(this);
     }
 
     /// <summary>Completes when the record knows the process; faulted never.</summary>
@@ -63,6 +50,12 @@ internal sealed class LiveAttempt
     public TaskRecord Record
     {
         get { lock (_lock) return _record; }
+    }
+
+    /// <summary>Whether it waits for tasks, its children or others: it needs no place, and its silence is no fault.</summary>
+    public bool IsWaiting
+    {
+        get { lock (_lock) return _waits > 0 || _record.OpenChildren > 0; }
     }
 
     /// <summary>The stop that is under way: its ladder, to the end of its verification.</summary>
@@ -88,47 +81,46 @@ internal sealed class LiveAttempt
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();
         if (record.OpenChildren == 0 && before.OpenChildren > 0 || before.State == TaskState.Waiting && record.State != TaskState.Waiting) Clock.Touch();
-        NeedPlace(0);
+        SettlePlace();
         changed?.TrySetResult();
     }
 
-    private void NeedPlace(int more)
+    /// <summary>Inside it somebody waits for tasks, until the result is disposed.</summary>
+    public IDisposable BeginWait()
     {
-        bool needed, isStill;
-        lock (_lock)
-        {
-            _waits += more;
-            needed = NeedsPlaceNeedsLock();
-        }
-        do
-        {
-            // Not under the lock: whoever counts places looks at attempts.
-            Place.Need(needed);
-            lock (_lock) isStill = needed == NeedsPlaceNeedsLock();
-            needed ^= !isStill;
-        }
-        while (!isStill);
-        if (more < 0) Clock.Touch();
+        lock (_lock) _waits++;
+        SettlePlace();
+        return new WaitUnderWay(this);
     }
 
-    /// <summary>Who waits holds no place: a command for its children, code for whatever it waits for, and either for a person. Others may need it.</summary>
-    private bool NeedsPlaceNeedsLock() => _record.State != TaskState.Waiting && (_record.Spec.Process is null ? _waits == 0 : _record.OpenChildren == 0);
-
-    private sealed class Waiting(LiveAttempt live) : IDisposable
+    /// <summary>Who waits for tasks holds no place: they may need it.</summary>
+    private void SettlePlace()
     {
-        private int _isOver;
+        // Within the lock, so that the last word is the newest.
+        lock (_lock) Place.Need(_waits == 0 && NeedsPlace(_record));
+    }
+
+    private sealed class WaitUnderWay(LiveAttempt attempt) : IDisposable
+    {
+        private bool _over;
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _isOver, 1) == 0) live.NeedPlace(-1);
+            if (Interlocked.Exchange(ref _over, true)) return;
+            lock (attempt._lock) attempt._waits--;
+            attempt.Clock.Touch();
+            attempt.SettlePlace();
         }
     }
 
     /// <summary>Whether it should have its place and has it not.</summary>
     public bool LacksPlace
     {
-        get { lock (_lock) return NeedsPlaceNeedsLock() && Place.IsOwed; }
+        get { lock (_lock) return _waits == 0 && NeedsPlace(_record) && Place.IsOwed; }
     }
+
+    /// <summary>A command that has children waits for them, as far as anybody can see, and holds no place, for they may need it; code says itself when it waits. Nor does who waits for an answer, which may take days.</summary>
+    private static bool NeedsPlace(TaskRecord record) => record.State != TaskState.Waiting && (record.Spec.Process is null || record.OpenChildren == 0);
 
     /// <summary>Starts the ladder if it is not under way.</summary>
     public void BeginStop(Func<Task<StopReport>> ladder)

@@ -16,7 +16,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings, Action<OutlastBuilder>? more)
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings, Action<IServiceCollection>? more, Action<OutlastBuilder>? handlers)
     {
         (Store, Runner, Time, Folder) = (store, runner, time, folder);
         var services = new ServiceCollection();
@@ -25,22 +25,26 @@ internal sealed class SupervisedHost : IAsyncDisposable
         services.AddSingleton(store);
         services.AddSingleton<ITaskRunner>(runner);
         var outlast = services.AddOutlast(folder, OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
-        more?.Invoke(outlast);
+        handlers?.Invoke(outlast);
+        more?.Invoke(services);
         if (disk is not null) services.AddSingleton(new DiskProbe(disk));
         // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
-        if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts()));
+        if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts(), new TreeBudgets(store, new LiveAttempts(), time)));
         _services = services.BuildServiceProvider();
-        Watchdog = NewWatchdog(_services, Attempts);
+        Watchdog = NewWatchdog(_services, Attempts, _services.GetRequiredService<TreeBudgets>());
     }
 
-    private static Watchdog NewWatchdog(IServiceProvider s, LiveAttempts attempts) => new(
-        attempts, s.GetRequiredService<TaskLedger>(), s.GetRequiredService<WatchdogOptions>(), s.GetRequiredService<TimeProvider>(), NullLogger<Watchdog>.Instance);
+    private static Watchdog NewWatchdog(IServiceProvider s, LiveAttempts attempts, TreeBudgets budgets) => new(
+        attempts, budgets, s.GetRequiredService<TaskLedger>(), s.GetRequiredService<WatchdogOptions>(), s.GetRequiredService<TimeProvider>(), NullLogger<Watchdog>.Instance);
 
     public ITaskStore Store { get; }
     public ScriptedRunner Runner { get; }
     public ManualTime Time { get; }
     public DataFolder Folder { get; }
     public ITaskClient Client => _services.GetRequiredService<ITaskClient>();
+    public IInbox Inbox => _services.GetRequiredService<IInbox>();
+    public ISessions Sessions => _services.GetRequiredService<ISessions>();
+    public Courier Courier => _services.GetRequiredService<Courier>();
     public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
     public IHostDeparture Departure => _services.GetRequiredService<IHostDeparture>();
     public Watchdog Watchdog { get; }
@@ -61,9 +65,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
 
-    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, Action<OutlastBuilder>? more = null, params (string Key, string Value)[] settings)
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, Action<IServiceCollection>? more = null, Action<OutlastBuilder>? handlers = null, params (string Key, string Value)[] settings)
     {
-        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value), more);
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value), more, handlers);
         await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
         return host;
     }
@@ -103,6 +107,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
         Time.Advance(by);
         await Watchdog.LookAtAllAsync(default);
     }
+
+    /// <summary>Finds the budgets of trees that were there before, as the watchdog does at its start.</summary>
+    public Task TakeStockAsync() => _services.GetRequiredService<TreeBudgets>().TakeStockAsync(default);
 
     /// <summary>Lets time pass until that has come about.</summary>
     public async Task<T> PassingUntil<T>(Task<T> outcome)

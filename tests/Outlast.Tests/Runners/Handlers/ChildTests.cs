@@ -34,12 +34,12 @@ public sealed class ChildTests
             var ended = await child.WaitAsync();
             return $"{child.Name} {ended.Spec.Name} {ended.State}";
         });
-        var host = await SupervisedHost.StartAsync(store, runner, time, more: Handlers);
+        var host = await SupervisedHost.StartAsync(store, runner, time, handlers: Handlers);
         var id = await host.SubmitAsync("parent", 0);
         await Eventually.TrueAsync(() => runner.Running == 1, "the child runs");
         await host.AbandonAsync();
-        await using var next = await SupervisedHost.StartAsync(store, runner, time, more: Handlers);
-        await Eventually.TrueAsync(() => next.Attempts.Find(id)?.Waits == true, "it waits again");
+        await using var next = await SupervisedHost.StartAsync(store, runner, time, handlers: Handlers);
+        await Eventually.TrueAsync(() => next.Attempts.Find(id)?.IsWaiting == true, "it waits again");
         var child = Assert.Single((await next.Client.TreeAsync(id)).Children).Task.Record.Id;
         (await runner.AttemptOf(child)).End(0);
         Assert.Equal("compile compiler Completed", (await next.EndOf(id)).End!.Result!.Value.GetString());
@@ -59,7 +59,7 @@ public sealed class ChildTests
             return $"{first[0].State} {first[1].State}; {all[0].State} {all[1].State}: {all[0].End!.Reason}";
         }));
         var id = await host.SubmitAsync("parent", 0);
-        await Eventually.TrueAsync(() => host.Runner.Running == 2 && host.Attempts.Find(id)?.Waits == true, "both run, and it waits");
+        await Eventually.TrueAsync(() => host.Runner.Running == 2 && host.Attempts.Find(id)?.IsWaiting == true, "both run, and it waits");
         // Waiting for own children is no silence.
         await host.PassAsync(TimeSpan.FromHours(1));
         Assert.DoesNotContain(await host.EventsOf(id), e => e.Type == TaskEventType.Warning);
@@ -79,7 +79,7 @@ public sealed class ChildTests
             await child.WaitAsync();
         }));
         var id = await host.SubmitAsync("parent");
-        await Eventually.TrueAsync(() => host.Attempts.Find(id)?.Waits == true, "it waits");
+        await Eventually.TrueAsync(() => host.Attempts.Find(id)?.IsWaiting == true, "it waits");
         await host.Client.StopAsync(id, new(EndCause.User, SupervisedHost.Somebody));
         var ended = await host.EndOf(id);
         Assert.Equal(TaskState.Stopped, ended.State);

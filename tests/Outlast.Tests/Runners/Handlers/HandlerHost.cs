@@ -10,7 +10,7 @@ namespace Outlast.Tests.Runners.Handlers;
 internal static class HandlerHost
 {
     public static Task<SupervisedHost> StartAsync(Action<OutlastBuilder> handlers, ITaskStore? store = null, ManualTime? time = null, ScratchFolder? folder = null, params (string Key, string Value)[] settings) =>
-        SupervisedHost.StartAsync(store, time: time, folder: folder is null ? null : new(folder.Path), more: handlers, settings: settings);
+        SupervisedHost.StartAsync(store, time: time, folder: folder is null ? null : new(folder.Path), handlers: handlers, settings: settings);
 
     public static async Task<TaskId> SubmitAsync(this SupervisedHost host, string handler) => (await host.SubmitAsync(new TaskDefaults().OfHandler(handler))).Record.Id;
 
