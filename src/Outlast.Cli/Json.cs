@@ -22,6 +22,7 @@ internal static class Json
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ExplainedSetting))]
 [JsonSerializable(typeof(ProofLine))]
+[JsonSerializable(typeof(StartVerdict))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     public static CliJson Relaxed => Lazily.Context;

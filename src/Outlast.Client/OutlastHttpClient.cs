@@ -120,7 +120,7 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     /// <summary>Reads a range of the output.</summary>
     /// <param name="id">Of that task.</param>
     /// <param name="offset">The first byte.</param>
-    /// <param name="limit">At most so many bytes; the host has a limit of its own, so go on at <see cref="OutputRange.NextOffset"/>.</param>
+    /// <param name="limit">At most so many bytes; go on at <see cref="OutputRange.NextOffset"/>. None: all that is there, held in memory.</param>
     /// <param name="errorStream">The separate standard error instead.</param>
     /// <param name="cancel">Ends the call.</param>
     public Task<OutputRange> ReadOutputAsync(string id, long offset, int? limit = null, bool errorStream = false, CancellationToken cancel = default) =>
@@ -129,6 +129,10 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
     /// <summary>Reads the last bytes of the output.</summary>
     public Task<OutputRange> ReadOutputTailAsync(string id, long bytes, bool errorStream = false, CancellationToken cancel = default) =>
         ReadOutputAsync($"{OutputRoute(id, errorStream)}&tail={Invariant(bytes)}", cancel);
+
+    /// <summary>The offset at which the last lines of the output begin; lines whose beginning is gone do not count.</summary>
+    public async Task<long> FindOutputTailAsync(string id, long lines, bool errorStream = false, CancellationToken cancel = default) =>
+        (await ReadOutputAsync($"{OutputRoute(id, errorStream)}&tailLines={Invariant(lines)}&limit=0", cancel).ConfigureAwait(false)).Offset;
 
     /// <summary>When the output grew, and where what is younger than that begins.</summary>
     /// <param name="id">Of that task.</param>

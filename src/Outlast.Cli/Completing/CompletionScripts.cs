@@ -12,7 +12,7 @@ internal static class CompletionScripts
             # Completion of outlast for bash, generated from its verbs and options. To have it, in ~/.bashrc:
             #   eval "$(outlast completion bash)"
             _outlast() {
-              local program=${COMP_WORDS[0]} cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= words= live= i line word
+              local program=${COMP_WORDS[0]/#"~/"/"$HOME/"} cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= words= live= i line word
               COMPREPLY=()
               for ((i = 1; i < COMP_CWORD; i++)); do
                 case "$verb ${COMP_WORDS[i]}" in
@@ -71,7 +71,7 @@ internal static class CompletionScripts
             # Completion of outlast for zsh, generated from its verbs and options. To have it, in ~/.zshrc after compinit:
             #   eval "$(outlast completion zsh)"
             _outlast() {
-              local program=${words[1]} cur=${words[CURRENT]} prev=${words[CURRENT-1]} verb= live= i line word
+              local program=${words[1]/#\~\//$HOME/} cur=${words[CURRENT]} prev=${words[CURRENT-1]} verb= live= i line word
               local -a found
               for ((i = 2; i < CURRENT; i++)); do
                 case "$verb ${words[i]}" in
@@ -140,10 +140,16 @@ internal static class CompletionScripts
             end
             function __outlast_live
               set -l typed (commandline -opc)
-              $typed[1] completion candidates $argv[1] 2>/dev/null </dev/null
+              set -l program (string replace -r '^~/' "$HOME/" -- $typed[1])
+              $program completion candidates $argv[1] 2>/dev/null </dev/null
+            end
+            function __outlast_command
+              set -l typed (commandline -opc)
+              set -e typed[1..(contains -i -- -- $typed)]
+              complete -C (string join ' ' -- (string escape -- $typed) (commandline -ct))
             end
             complete -c outlast -f
-            complete -c outlast -n "__outlast_at 'run --'" -a '(__fish_complete_subcommand --fcs-skip=(contains -i -- -- (commandline -opc)))'
+            complete -c outlast -n "__outlast_at 'run --'" -a '(__outlast_command)'
 
             """);
         foreach (var verb in verbs)

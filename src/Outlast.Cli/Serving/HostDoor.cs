@@ -9,7 +9,7 @@ namespace Outlast.Cli.Serving;
 /// <summary>The way to the host of this user's data folder; starts one where none runs.</summary>
 internal sealed class HostDoor
 {
-    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), SuccessorWithin = TimeSpan.FromSeconds(30), Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(10), GoneWithin = TimeSpan.FromSeconds(30), SuccessorWithin = TimeSpan.FromSeconds(30), ReadyWithin = TimeSpan.FromSeconds(5), Pause = TimeSpan.FromMilliseconds(10);
     private readonly DataFolder _folder;
     private readonly Caller _caller;
     private readonly Terminal _terminal;
@@ -49,16 +49,18 @@ internal sealed class HostDoor
     public OutlastHttpClient? OpenToRestart() => HostAddress.ReadHostFile(_folder.Path) is { } host && Answers(host.Socket)
         ? new(HostAddress.OfSocket(host.Socket), new() { RetryFor = RetryFor, Via = "cli", Time = _time }) : null;
 
-    /// <summary>Waits for a host of a greater epoch that would accept work; starts one where none is left.</summary>
-    public async Task<HostFile> AwaitSuccessorAsync(long epoch, CancellationToken cancel)
+    /// <summary>Waits for a host of a greater epoch; starts one where none is left. One that serves and would not accept work is given a moment, then told with its reasons: a full disk may stay full.</summary>
+    public async Task<(HostFile Host, IReadOnlyList<string> NotReady)> AwaitSuccessorAsync(long epoch, CancellationToken cancel)
     {
         var start = _time.GetTimestamp();
+        long? served = null;
         while (_time.GetElapsedTime(start) < SuccessorWithin)
         {
             if (HostAddress.ReadHostFile(_folder.Path) is { } host && host.Epoch > epoch && Answers(host.Socket))
             {
                 using var client = new OutlastHttpClient(HostAddress.OfSocket(host.Socket), new() { RetryFor = RetryFor, Via = "cli", Time = _time });
-                if ((await client.ReadyAsync(cancel)).Ready) return host;
+                var ready = await client.ReadyAsync(cancel);
+                if (ready.Ready || _time.GetElapsedTime(served ??= _time.GetTimestamp()) > ReadyWithin) return (host, ready.Reasons);
             }
             else if (Holder() is not { IsAlive: true }) await _starter.StartAsync(cancel);
             await Task.Delay(Pause, _time, cancel);

@@ -13,7 +13,7 @@ internal static class StartCheck
     public const string Fine = "ok ";
     private const string Shell = "/bin/sh";
 
-    public static int Run(CommandContext context)
+    public static int Run(CommandContext context, bool json)
     {
         var folder = DataFolder.Of(context.Caller.Variable);
         List<string> faults = [];
@@ -23,8 +23,9 @@ internal static class StartCheck
         Look(() => SocketPath.Choose(folder, Environment.GetEnvironmentVariable));
         Look(() => new ProcessRunner(new() { Data = folder }, context.Time).Dispose());
         if (!File.Exists(Shell)) faults.Add($"there is no {Shell}, which every command is started through");
+        if (json) Json.Write(context.Terminal, new StartVerdict(faults.Count == 0, ProgramVersion.Text, faults), CliJson.Relaxed.StartVerdict);
         if (faults.Count > 0) throw new CommandException(string.Join('\n', faults), ExitCodes.Refused);
-        context.Terminal.Line(Fine + ProgramVersion.Text);
+        if (!json) context.Terminal.Line(Fine + ProgramVersion.Text);
         return ExitCodes.Ok;
 
         void Look(Action look)
@@ -40,3 +41,9 @@ internal static class StartCheck
         }
     }
 }
+
+/// <summary>Whether a host of this program could serve.</summary>
+/// <param name="Ok">It could.</param>
+/// <param name="Version">Of this program.</param>
+/// <param name="Faults">Why not.</param>
+internal sealed record StartVerdict(bool Ok, string Version, IReadOnlyList<string> Faults);

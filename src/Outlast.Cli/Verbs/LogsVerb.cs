@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
@@ -8,7 +10,7 @@ namespace Outlast.Cli.Verbs;
 
 internal static class LogsVerb
 {
-    private const int MostBeforeLine = 64 * 1024;
+    private const int MostBeforeLine = 64 * 1024, AtOnce = 1 << 20;
 
     public static Command Create(CommandContext context)
     {
@@ -79,7 +81,7 @@ internal static class LogsVerb
         {
             if (times?.Since is { } since) offset = task.HasEnded && times.Times is [.., var end] && since == end.Offset ? since : await LineStartAsync(client, task.Id, since, errorStream, cancel);
             // The last lines that fit a pattern can be anywhere.
-            if (wish.Tail is { } last && wish.Grep is null) offset = Math.Max(offset, await TailStart.FindAsync(client, task.Id, last, errorStream, cancel));
+            if (wish.Tail is { } last && wish.Grep is null) offset = Math.Max(offset, await client.FindOutputTailAsync(task.Id, last, errorStream, cancel));
             offset = await PrintPresentAsync(client, task.Id, lines, offset, cancel);
         }
         catch (OutlastProblemException e) when (e.Type == ProblemTypes.OutOfRange)
@@ -102,20 +104,25 @@ internal static class LogsVerb
         lines.FinishLine();
     }
 
-    /// <summary>Prints as much as there was when the reading began.</summary>
+    /// <summary>Prints as much as there was when the reading began, piece by piece: an output may be larger than memory.</summary>
     private static async Task<long> PrintPresentAsync(OutlastHttpClient client, string id, LineSieve lines, long offset, CancellationToken cancel)
     {
         long? end = null;
         while (true)
         {
-            var range = await client.ReadOutputAsync(id, offset, errorStream: lines.IsError, cancel: cancel);
+            var range = await client.ReadOutputAsync(id, offset, AtOnce, lines.IsError, cancel);
             end ??= range.Size;
             if (range.Offset > offset) lines.PassOver(new(offset, range.Offset, "dropped"));
-            lines.Take(range.Offset, range.Bytes.Span);
-            if (range.NextOffset <= offset || range.NextOffset >= end) return range.NextOffset;
-            offset = range.NextOffset;
+            var held = range.Bytes.Length == AtOnce ? Unfinished(range.Bytes.Span) : 0;
+            lines.Take(range.Offset, range.Bytes.Span[..^held]);
+            var next = range.NextOffset - held;
+            if (next <= offset || next >= end) return next;
+            offset = next;
         }
     }
+
+    /// <summary>How many bytes at the end are a character that goes on in the next piece.</summary>
+    private static int Unfinished(ReadOnlySpan<byte> bytes) => Rune.DecodeLastFromUtf8(bytes, out _, out var count) == OperationStatus.NeedMoreData ? count : 0;
 
     /// <summary>Where the line begins that holds that offset, or a long line's part.</summary>
     private static async Task<long> LineStartAsync(OutlastHttpClient client, string id, long offset, bool errorStream, CancellationToken cancel)

@@ -20,12 +20,13 @@ internal static class RestartVerb
         if (client is null)
         {
             context.Terminal.Say($"no host runs for {context.Door.Folder}: starting one");
-            Tell(context, json, null, await context.Door.AwaitSuccessorAsync(0, cancel));
+            var (first, notReady) = await context.Door.AwaitSuccessorAsync(0, cancel);
+            Tell(context, json, null, first, notReady);
             return ExitCodes.Ok;
         }
         var begun = await AskAsync(context, client, cancel);
-        var next = await context.Door.AwaitSuccessorAsync(begun.Epoch, cancel);
-        Tell(context, json, begun, next);
+        var (next, reasons) = await context.Door.AwaitSuccessorAsync(begun.Epoch, cancel);
+        Tell(context, json, begun, next, reasons);
         if (next.RestartFailed is { } why) throw new CommandException($"this program could not serve, and the one before it serves again: {why}", ExitCodes.Conflict);
         return ExitCodes.Ok;
     }
@@ -42,10 +43,11 @@ internal static class RestartVerb
         }
     }
 
-    private static void Tell(CommandContext context, bool json, RestartView? begun, HostFile next)
+    private static void Tell(CommandContext context, bool json, RestartView? begun, HostFile next, IReadOnlyList<string> notReady)
     {
         if (json) Json.Write(context.Terminal, next, OutlastJson.Wire.HostFile);
         else if (next.RestartFailed is null) context.Terminal.Line(Describe(begun, next));
+        foreach (var reason in notReady) context.Terminal.Say($"it serves, and starts no new work now: {reason}");
     }
 
     private static string Describe(RestartView? begun, HostFile next) => Words.Invariant($"host h{next.Epoch} serves, version {next.Version}, pid {next.Pid}") + (begun is null ? "" : Words.Invariant(

@@ -10,7 +10,7 @@ internal static class ServeVerb
 
     public static Command Create(CommandContext context)
     {
-        var (command, json) = Verb.Make(Name, "Be the host, here in the foreground, until SIGTERM or Ctrl-C. Verbs start one by themselves where none runs", "host.json, once it serves");
+        var (command, json) = Verb.Make(Name, "Be the host, here in the foreground, until SIGTERM or Ctrl-C. Verbs start one by themselves where none runs", "host.json, once it serves; with --check what was found");
         var listen = new Option<string?>(ListenOption) { Description = "Also on loopback TCP, with the token in the data folder; port 0 takes a free one", HelpName = "127.0.0.1:0" };
         var onDemand = new Option<bool>(HostStarter.OnDemandOption) { Hidden = true };
         var check = new Option<bool>(HostRestart.CheckOption) { Description = "Only find out whether a host of this program could serve the data folder, and say so; a host that runs is not disturbed" };
@@ -32,7 +32,7 @@ internal static class ServeVerb
         command.Options.Add(check);
         command.Options.Add(onDemand);
         command.SetAction(async (parsed, cancel) => parsed.GetValue(check)
-            ? StartCheck.Run(context)
+            ? StartCheck.Run(context, parsed.GetValue(json))
             : parsed.GetValue(install) ? ServiceUnit.Install(context, Address(parsed.GetValue(listen)), parsed.GetValue(system), parsed.GetValue(print), parsed.GetValue(force))
             : await HostProgram.RunAsync(context, Address(parsed.GetValue(listen)), parsed.GetValue(onDemand), parsed.GetValue(json), cancel));
         return command;

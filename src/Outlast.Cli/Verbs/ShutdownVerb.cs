@@ -21,7 +21,9 @@ internal static class ShutdownVerb
         command.Validators.Add(result =>
         {
             if (result.GetValue(drain) && result.GetValue(stopTasks)) result.AddError("--drain and --stop-tasks exclude each other");
-            if (result.GetValue(limit) is not null && !result.GetValue(drain)) result.AddError("--drain-limit is for --drain only");
+            if (result.GetValue(limit) is not { } text) return;
+            if (!result.GetValue(drain)) result.AddError("--drain-limit is for --drain only");
+            else if (text != "none" && !Words.TryReadLength(text, out _)) result.AddError($"--drain-limit '{text}' is no duration; write 90s, 10m, PT10M or none");
         });
         command.SetAction((parsed, cancel) => RunAsync(context, new()
         {
@@ -54,7 +56,8 @@ internal static class ShutdownVerb
     private static async Task<string> PatienceAsync(OutlastHttpClient client, ShutdownRequestBody wish, CancellationToken cancel)
     {
         var limit = wish.DrainLimit ?? (await client.HostAsync(cancel)).Limits.FirstOrDefault(s => s.Key == "host.drainLimit")?.Value ?? "none";
-        return limit == "none" ? "however long that takes" : $"at most {limit} (--drain-limit)";
+        // As everywhere, nought is no limit.
+        return limit == "none" || Words.TryReadLength(limit, out var length) && length == TimeSpan.Zero ? "however long that takes" : $"at most {limit} (--drain-limit)";
     }
 
     private static string Describe(ShutdownView left)

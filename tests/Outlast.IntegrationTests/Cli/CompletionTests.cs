@@ -1,10 +1,59 @@
+using Outlast.TestKit;
 using Xunit;
 
 namespace Outlast.IntegrationTests.Cli;
 
-/// <summary>The script for bash, in bash.</summary>
+/// <summary>The scripts in their shells: in bash, and in the others where they are installed.</summary>
 public sealed class CompletionTests
 {
+    private const string Zsh = "/usr/bin/zsh", Fish = "/usr/bin/fish";
+
+    /// <summary>What each shell is asked: it prints what it offers for the line in <c>$line</c>. Of zsh everything is real but its line editor.</summary>
+    private static readonly (string Shell, string[] Asked)[] Shells =
+    [
+        ("/bin/bash", ["--norc", "-c", "eval \"$(outlast completion bash)\"; read -ra COMP_WORDS <<<\"$line\"; [[ $line == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_TYPE=37; _outlast; printf '%s\\n' \"${COMPREPLY[@]}\""]),
+        (Zsh, ["-fc", "compdef() { }; _describe() { print -rl -- \"${found[@]}\" }; _normal() { print -r -- then \"${words[@]}\" }; eval \"$(outlast completion zsh)\"; words=(${=line}); [[ $line == *' ' ]] && words+=(''); CURRENT=${#words}; _outlast"]),
+        (Fish, ["-c", "outlast completion fish | source; complete -C \"$line\""]),
+    ];
+
+    /// <summary>A line, and how one of the offered begins.</summary>
+    public static TheoryData<string, string, string> Lines()
+    {
+        var lines = new TheoryData<string, string, string>();
+        foreach (var (shell, _) in Shells.Where(s => File.Exists(s.Shell)))
+        {
+            lines.Add(shell, "outlast sto", "stop");
+            lines.Add(shell, "outlast run --stderr ", "separate");
+            lines.Add(shell, "outlast stop ", "1");
+            // As the program of a clone is called; a shell puts no folder in the place of ~ before it asks.
+            lines.Add(shell, "~/outlast stop ", "1");
+        }
+        // What comes after -- is completed as if it stood alone.
+        if (File.Exists(Fish)) lines.Add(Fish, "outlast run --name x -- env --ignore-env", "--ignore-environment");
+        if (File.Exists(Zsh)) lines.Add(Zsh, "outlast run --name x -- ls --al", "then ls --al");
+        return lines;
+    }
+
+    [Theory]
+    [MemberData(nameof(Lines))]
+    public async Task Each_shell_offers_what_fits(string shell, string line, string offered)
+    {
+        await using var folder = new OutlastFolder();
+        var home = folder.File("home");
+        Directory.CreateDirectory(home);
+        await File.WriteAllTextAsync(Path.Combine(home, "outlast"), $"#!/bin/sh\nexec '{OutlastFolder.Program}' \"$@\"\n");
+        File.SetUnixFileMode(Path.Combine(home, "outlast"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await folder.RunAsync("run", "-d", "--", "sleep", "300");
+        // Who completes waits for a host no longer than a second; on a busy machine that may be too short.
+        await Eventually.TrueAsync(async () =>
+        {
+            using var asked = folder.Start(["/usr/bin/env", $"HOME={home}", $"PATH={home}:/usr/bin:/bin", $"line={line}", shell, .. Shells.Single(s => s.Shell == shell).Asked]);
+            var answer = await asked.EndAsync();
+            Assert.Equal("", answer.Error);
+            return answer.Lines.Any(l => l.StartsWith(offered, StringComparison.Ordinal));
+        }, $"{shell} offers {offered}");
+    }
+
     [Fact]
     public async Task Bash_completes_verbs_options_words_settings_and_running_tasks()
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Outlast.TestKit;
@@ -48,6 +50,46 @@ public sealed class LogsTests
     }
 
     [Fact]
+    public async Task An_output_may_be_larger_than_memory()
+    {
+        await using var folder = new OutlastFolder();
+        await folder.RunAsync("run", "--", "sh", "-c", "echo begin");
+        const long size = (96L << 20) + 1;
+        await using (var log = File.Open(LogOf(folder), FileMode.Open)) log.SetLength(size);
+        foreach (var options in (string[])["", "--tail 1"])
+        {
+            // In hexadecimal: 64 MiB.
+            var counted = await folder.ShellAsync($"export DOTNET_GCHeapHardLimit=4000000; outlast logs 1 {options} | wc -c");
+            Assert.Equal("", counted.Error);
+            Assert.True(long.Parse(counted.Output, CultureInfo.InvariantCulture) >= size - "begin\n".Length, counted.Output);
+        }
+    }
+
+    [Fact]
+    public async Task Pieces_of_an_output_cut_no_character()
+    {
+        await using var folder = new OutlastFolder();
+        await folder.RunAsync("run", "--", "sh", "-c", "yes ä€😀 | head -c 3000000");
+        var printed = await folder.RunAsync("logs", "1", "--json");
+        var pieces = printed.Lines.Select(l => JsonNode.Parse(l)!).ToList();
+        Assert.True(pieces.Count > 2);
+        Assert.All(pieces.SkipLast(1), p => Assert.NotNull(p["text"]));
+        Assert.Equal(await File.ReadAllBytesAsync(LogOf(folder)), pieces.SelectMany(p => p["text"] is { } text ? Encoding.UTF8.GetBytes((string)text!) : Convert.FromBase64String((string)p["base64"]!)));
+    }
+
+    [Fact]
+    public async Task Last_lines_are_counted_from_the_end_whatever_the_cap_has_removed_before()
+    {
+        await using var folder = new OutlastFolder();
+        await folder.RunAsync("run", "--", "true");
+        var head = string.Concat(Enumerable.Repeat("head\n", 4000));
+        await File.WriteAllTextAsync(LogOf(folder), $"{head}gone\nlast\nbut not least\n");
+        await File.WriteAllTextAsync(LogOf(folder) + ".dropped", $"{head.Length} {head.Length + 5} end\n");
+        Assert.Equal("but not least\n", (await folder.RunAsync("logs", "1", "--tail", "1")).Output);
+        Assert.Equal("last\nbut not least\n", (await folder.RunAsync("logs", "1", "--tail", "3")).Output);
+    }
+
+    [Fact]
     [Trait("Requirement", "U-63")]
     public async Task A_long_task_shows_when_it_printed_what_and_its_end_live()
     {
@@ -75,6 +117,8 @@ public sealed class LogsTests
         Assert.True(DateTimeOffset.Parse((string)shown["lastActivityAt"]!) >= between.AddSeconds(-1));
         await folder.RunAsync("stop", "1", "--now");
     }
+
+    private static string LogOf(OutlastFolder folder) => Directory.EnumerateFiles(folder.Data.Tasks, "output.log", SearchOption.AllDirectories).Single();
 
     private static async Task<byte[][]> TimesAsync(OutlastFolder folder, string log)
     {

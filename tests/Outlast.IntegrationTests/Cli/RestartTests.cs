@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Outlast.IntegrationTests.Faults;
 using Outlast.TestKit;
 using Xunit;
 
@@ -199,6 +200,29 @@ public sealed class RestartTests
     }
 
     [Fact]
+    public async Task A_new_host_that_starts_nothing_for_want_of_room_serves_all_the_same()
+    {
+        using var small = SmallFileSystem.Mount(64);
+        await using var folder = new OutlastFolder(("OUTLAST_DATA", small.Data.Path));
+        Assert.Equal(0, (await InsideAsync("run", "--", "true")).Code);
+        // Less than 5 % are left, and enough for the host itself.
+        await File.WriteAllBytesAsync(small.Place.Root + Path.Combine(small.Data.Path, "filler"), new byte[(small.FreeBlocks - 512) * 4096]);
+
+        var restarted = await InsideAsync("restart");
+        await InsideAsync("shutdown");
+
+        Assert.Equal(0, restarted.Code);
+        Assert.StartsWith("host h2 serves", restarted.Output, StringComparison.Ordinal);
+        Assert.Contains("starts no new work now: the disk: ", restarted.Error, StringComparison.Ordinal);
+
+        async Task<Finished> InsideAsync(params string[] arguments)
+        {
+            using var program = folder.Start([.. small.Place.Inside, OutlastFolder.Program, .. arguments]);
+            return await program.EndAsync();
+        }
+    }
+
+    [Fact]
     public async Task Two_restarts_at_once_are_two_restarts()
     {
         await using var folder = new OutlastFolder();
@@ -292,12 +316,16 @@ public sealed class RestartTests
         await using var folder = new OutlastFolder();
         Assert.StartsWith("ok 0.", (await folder.RunAsync("serve", "--check")).Output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.Data.Path));
+        Assert.True((bool)JsonNode.Parse((await folder.RunAsync("serve", "--check", "--json")).Output)!["ok"]!);
         await folder.RunAsync("run", "--", "true");
         var epoch = Epoch(folder);
         Assert.Equal(0, (await folder.RunAsync("serve", "--check")).Code);
 
         await File.WriteAllTextAsync(folder.Data.Settings, """{ "host.drainLimit": "soon" }""");
         var settings = await folder.RunAsync("serve", "--check");
+        var verdict = await folder.RunAsync("serve", "--check", "--json");
+        Assert.Equal((6, false), (verdict.Code, (bool)JsonNode.Parse(verdict.Output)!["ok"]!));
+        Assert.Contains("'soon'", (string)JsonNode.Parse(verdict.Output)!["faults"]![0]!, StringComparison.Ordinal);
         File.Delete(folder.Data.Settings);
         Assert.Equal((6, epoch), (settings.Code, Epoch(folder)));
         Assert.Contains("host.drainLimit (outlast.json): 'soon'", settings.Error, StringComparison.Ordinal);

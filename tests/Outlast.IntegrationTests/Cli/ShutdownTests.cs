@@ -39,13 +39,25 @@ public sealed class ShutdownTests
     }
 
     [Fact]
+    public async Task A_limit_that_is_none_at_all_is_refused_before_anything_is_said()
+    {
+        await using var folder = new OutlastFolder();
+        await folder.RunAsync("run", "--", "true");
+        var refused = await folder.RunAsync("shutdown", "--drain", "--drain-limit", "banana");
+        Assert.Equal((2, ""), (refused.Code, refused.Output));
+        Assert.StartsWith("outlast: --drain-limit 'banana' is no duration; write 90s, 10m, PT10M or none", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("0s")]
     [Trait("Requirement", "V-38")]
-    public async Task A_drain_that_is_broken_off_leaves_the_host_open()
+    public async Task A_drain_that_is_broken_off_leaves_the_host_open(string limit)
     {
         await using var folder = new OutlastFolder();
         await folder.RunAsync("run", "-d", "--", "sh", "-c", $"while [ ! -e {folder.File("go")} ]; do sleep 0.02; done");
         var pid = folder.HostPid;
-        using var drain = folder.Start(OutlastFolder.Program, "shutdown", "--drain", "--drain-limit", "none");
+        using var drain = folder.Start(OutlastFolder.Program, "shutdown", "--drain", "--drain-limit", limit);
         await NotReadyAsync(folder);
 
         drain.Signal("INT");

@@ -102,7 +102,7 @@ public sealed class TreeTests
         await using var folder = new OutlastFolder(("OUTLAST_WATCHDOG_POLL", "200ms"));
         var ran = await folder.ShellAsync($"outlast run --budget output=64KiB -- sh -c '{OutlastFolder.Program} run -d -- sh -c \"head -c 50000 /dev/zero; sleep 600\" >/dev/null; head -c 30000 /dev/zero; sleep 600' >/dev/null; echo $?");
 
-        Assert.Equal("1\n", ran.Output);
+        Assert.Equal("143\n", ran.Output);
         var end = (await folder.ShowAsync("1"))["end"]!;
         Assert.Equal(("failed", "budget", 80_000, 65_536), ((string)end["state"]!, (string)end["cause"]!, (int)end["measured"]!["outputBytes"]!, (int)end["measured"]!["limitBytes"]!));
         Assert.Equal("parent", (string)(await folder.ShowAsync("2"))["end"]!["cause"]!);

@@ -94,24 +94,6 @@ public sealed class RenderingTests
         Assert.Equal(new DateTime(2026, 11, 20, 10, 0, 0, DateTimeKind.Local).ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'.0000000Z'", System.Globalization.CultureInfo.InvariantCulture), LogsVerb.InUtc("2026-11-20T10:00:00"));
 
     [Theory]
-    [InlineData("a\nb\nc\n", 1, "c\n")]
-    [InlineData("a\nb\nc", 1, "c")]
-    [InlineData("a\nb\nc\n", 2, "b\nc\n")]
-    [InlineData("a\nb\nc\n", 0, "")]
-    [InlineData("a\n\n\n", 2, "\n\n")]
-    public void The_last_lines_begin_where_they_begin(string text, int lines, string expected)
-    {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        Assert.Equal(expected, text[TailStart.Start(bytes, lines)!.Value..]);
-    }
-
-    [Theory]
-    [InlineData("a\nb", 2)]
-    [InlineData("a\n", 1)]
-    [InlineData("", 1)]
-    public void That_there_may_be_more_lines_before_is_known(string text, int lines) => Assert.Null(TailStart.Start(Encoding.UTF8.GetBytes(text), lines));
-
-    [Theory]
     [InlineData("90s", 90)]
     [InlineData("1h30m", 5400)]
     [InlineData("PT10M", 600)]
