@@ -10,10 +10,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Outlast.AspNetCore;
 
 /// <summary>What every route needs.</summary>
-internal sealed class Api(IServiceProvider services)
+internal sealed class Api(IServiceProvider services, IHostApplicationLifetime lifetime)
 {
     private readonly StreamOptions _streams = services.GetService<StreamOptions>() ?? new();
-    private readonly IHostApplicationLifetime _lifetime = services.GetRequiredService<IHostApplicationLifetime>();
 
     public ITaskClient Tasks { get; } = services.GetRequiredService<ITaskClient>();
     public IHostStatus Host { get; } = services.GetRequiredService<IHostStatus>();
@@ -23,12 +22,12 @@ internal sealed class Api(IServiceProvider services)
     public SpecReader Specs { get; } = new(services.GetService<TaskDefaults>() ?? new(), services.GetService<HostEnvironment>() ?? HostEnvironment.Capture());
     public ILogger Log { get; } = services.GetService<ILoggerFactory>()?.CreateLogger("Outlast.AspNetCore") ?? NullLogger.Instance;
 
-    public CancellationToken Stopping => _lifetime.ApplicationStopping;
+    public CancellationToken Stopping => lifetime.ApplicationStopping;
 
     /// <summary>Goes once the answer is on its way: before, the listener would close under it.</summary>
     public void GoAfter(HttpContext context) => context.Response.OnCompleted(() =>
     {
-        _lifetime.StopApplication();
+        lifetime.StopApplication();
         return Task.CompletedTask;
     });
 
@@ -57,6 +56,7 @@ internal sealed class Api(IServiceProvider services)
     {
         try
         {
+            Gate.Admit(context);
             await answer(context).ConfigureAwait(false);
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)

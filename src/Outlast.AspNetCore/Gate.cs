@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Outlast.Client;
 
@@ -21,12 +22,23 @@ internal static class Gate
             await refusal.WriteAsync(context).ConfigureAwait(false);
             return;
         }
+        context.Features.Set(Passed.Gate);
         await next(context).ConfigureAwait(false);
         // The router says no without a word; a route's own answer has started by now.
         if (context.Response.HasStarted) return;
         if (context.Response.StatusCode == StatusCodes.Status404NotFound) await Problem.NoRoute(context.Request.Path).WriteAsync(context).ConfigureAwait(false);
         if (context.Response.StatusCode == StatusCodes.Status405MethodNotAllowed) await Problem.WrongMethod(context.Request.Method).WriteAsync(context).ConfigureAwait(false);
     };
+
+    /// <summary>Lets in who came through the gate of a server of ours; elsewhere only where the program said who may: closed unless opened.</summary>
+    /// <exception cref="RefusedException">It did not say.</exception>
+    public static void Admit(HttpContext context)
+    {
+        if (context.Features.Get<Passed>() is not null) return;
+        var said = context.GetEndpoint()?.Metadata;
+        if (said?.GetMetadata<IAuthorizeData>() is null && said?.GetMetadata<IAllowAnonymous>() is null)
+            throw new RefusedException(Problem.Forbidden("Nobody said who may use these routes: MapOutlast() needs RequireAuthorization(), or AllowAnonymous() where something else decides."));
+    }
 
     private static Problem? Refuse(HttpContext context, OutlastServerOptions options)
     {
@@ -45,6 +57,12 @@ internal static class Gate
 
     private static bool ShowsToken(HttpRequest request, string token) =>
         request.Headers.Authorization.ToString() is var shown && shown.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) && AccessToken.Matches(token, shown["Bearer ".Length..].Trim());
+}
+
+/// <summary>That a request came through the gate.</summary>
+internal sealed class Passed
+{
+    public static Passed Gate { get; } = new();
 }
 
 /// <summary>Who acts, for records.</summary>

@@ -39,6 +39,7 @@ internal sealed class HostRoutes(Api api)
         var order = new DepartureOrder(mode, Caller.Of(context)) { Asker = fields.Id("task"), Limit = limit };
         fields.FailOnRest(new HashSet<string>());
         errors.ThrowIfAny("The shutdown cannot be accepted");
+        if (api.Host.Facts.Program is { } program) throw new EmbeddedHostException(program, "end");
         HttpLog.ShutdownAsked(api.Log, order.Actor.Id, order.Actor.Via);
         using var over = api.OverWith(context);
         var left = await api.Departure.PrepareAsync(order, over.Token).ConfigureAwait(false);
@@ -58,6 +59,7 @@ internal sealed class HostRoutes(Api api)
         errors.ThrowIfAny("The restart cannot be accepted");
         var actor = Caller.Of(context);
         HttpLog.RestartAsked(api.Log, actor.Id, actor.Via, program is null ? "itself" : string.Join(' ', program));
+        if (api.Host.Facts.Program is { } embedding) throw new EmbeddedHostException(embedding, "replace");
         if (api.Restart is not { } restart) throw new RestartRefusedException("This host is part of another program, and only that can replace it.");
         var version = await restart.PrepareAsync(program, asker, context.RequestAborted).ConfigureAwait(false);
         HostRemainder left;

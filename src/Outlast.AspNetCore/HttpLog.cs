@@ -14,6 +14,9 @@ internal static partial class HttpLog
     [LoggerMessage(LogLevel.Information, "Asked to go by {Actor} via {Via}.")]
     public static partial void ShutdownAsked(ILogger log, string actor, string? via);
 
+    [LoggerMessage(LogLevel.Information, "The outlast command is answered at {Socket}.")]
+    public static partial void Listens(ILogger log, string socket);
+
     [LoggerMessage(LogLevel.Information, "Asked by {Actor} via {Via} to be followed by {Program}.")]
     public static partial void RestartAsked(ILogger log, string actor, string? via, string program);
 }

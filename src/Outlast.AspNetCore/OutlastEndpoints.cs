@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Outlast.AspNetCore;
 
@@ -8,11 +10,17 @@ namespace Outlast.AspNetCore;
 public static class OutlastEndpoints
 {
     /// <summary>Maps every route of the HTTP contract.</summary>
-    /// <remarks>Lets everybody in: <see cref="OutlastServer.UseOutlast"/> puts the gate before them, another server needs one of its own.</remarks>
-    public static IEndpointConventionBuilder MapOutlast(this IEndpointRouteBuilder endpoints)
+    /// <remarks>
+    /// Whoever reaches these routes can run commands as this program's user. They answer nobody until it is said who may: <c>app.MapOutlast().RequireAuthorization()</c>, or <c>.AllowAnonymous()</c>
+    /// where something else decides. A server that is Outlast's alone has its own gate (<see cref="OutlastServer.UseOutlast(Microsoft.AspNetCore.Builder.WebApplication)"/>).
+    /// </remarks>
+    public static IEndpointConventionBuilder MapOutlast(this IEndpointRouteBuilder endpoints) => endpoints.MapOutlast(endpoints.ServiceProvider);
+
+    /// <summary>The routes of a runtime that may be another program's.</summary>
+    internal static IEndpointConventionBuilder MapOutlast(this IEndpointRouteBuilder endpoints, IServiceProvider runtime)
     {
         // Made at the first request, when the host has started.
-        var api = new Lazy<Api>(() => new(endpoints.ServiceProvider));
+        var api = new Lazy<Api>(() => new(runtime, endpoints.ServiceProvider.GetRequiredService<IHostApplicationLifetime>()));
         var routes = endpoints.MapGroup("");
         void Get(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapGet(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
         void Post(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapPost(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));

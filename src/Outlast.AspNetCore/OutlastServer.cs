@@ -37,11 +37,14 @@ public static class OutlastServer
     }
 
     /// <summary>The routes, behind the gate that lets only the owner in.</summary>
-    public static WebApplication UseOutlast(this WebApplication app)
+    public static WebApplication UseOutlast(this WebApplication app) => app.UseOutlast(app.Services);
+
+    /// <summary>The same, of a runtime that is another program's.</summary>
+    internal static WebApplication UseOutlast(this WebApplication app, IServiceProvider runtime)
     {
         app.Use(Gate.Wrap(app.Services.GetRequiredService<OutlastServerOptions>()));
         app.UseRouting();
-        app.MapOutlast();
+        app.MapOutlast(runtime);
         return app;
     }
 

@@ -80,6 +80,7 @@ internal sealed record Problem(int Status, string Type, string Title)
         FullException e => new(429, ProblemTypes.Full, "There is no room") { Detail = e.Message, Extensions = [("limit", e.Limit), ("running", e.Running), ("max", e.Max)] },
         StoreUnavailableException e => new(503, ProblemTypes.StoreUnavailable, "The store cannot be used; nothing was accepted") { Detail = e.Message },
         DrainingException e => new(503, ProblemTypes.Draining, "The host is going away") { Detail = e.Message },
+        EmbeddedHostException e => new(409, ProblemTypes.Embedded, "The host is part of another program") { Detail = e.Message, Extensions = [("program", e.Program)] },
         RestartRefusedException e => new(409, e.IsLoop ? ProblemTypes.RestartLoop : ProblemTypes.RestartRefused, "The host is not replaced, and goes on") { Detail = e.Message },
         OutputUnreadableException e => new(500, ProblemTypes.OutputUnreadable, "The output cannot be read") { Detail = e.Message },
         BadHttpRequestException e => new(e.StatusCode, ProblemTypes.Invalid, "The request cannot be read") { Detail = e.Message },

@@ -86,6 +86,7 @@ internal static class TaskViews
             Pid = Environment.ProcessId,
             StartedAt = facts.StartedAt,
             DataFolder = facts.DataFolder,
+            Program = facts.Program,
             Store = new(facts.Store.Kind, facts.Store.Library, facts.Store.Durability),
             Capabilities = facts.Capabilities,
             Limits = [.. facts.Settings.Select(s => new SettingView(s.Key, s.Value, s.From))],

@@ -19,6 +19,8 @@ public sealed record HostView
     public required DateTimeOffset StartedAt { get; init; }
     /// <summary>Its folder.</summary>
     public required string DataFolder { get; init; }
+    /// <summary>The program that it is part of; absent for a host of its own.</summary>
+    public string? Program { get; init; }
     /// <summary>Its store.</summary>
     public required StoreView Store { get; init; }
     /// <summary>What it can do on this machine.</summary>

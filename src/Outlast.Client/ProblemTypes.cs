@@ -41,6 +41,8 @@ public static class ProblemTypes
     public const string RestartRefused = "urn:outlast:restart-refused";
     /// <summary>409: tasks ask for one restart after the other.</summary>
     public const string RestartLoop = "urn:outlast:restart-loop";
+    /// <summary>409: the host is part of another program, which alone can do that; with <c>program</c>.</summary>
+    public const string Embedded = "urn:outlast:embedded";
     /// <summary>410: a tombstone; with <c>id</c>, <c>number</c>, <c>state</c>, <c>endedAt</c>, <c>removedAt</c>, <c>reason</c>.</summary>
     public const string Removed = "urn:outlast:removed";
     /// <summary>410: the task's record is there, its output is not; with <c>removedAt</c>, <c>reason</c>.</summary>

@@ -30,12 +30,16 @@ public interface IHostStatus
 /// <param name="Settings">Every setting, its value, and where it was set.</param>
 public sealed record HostFacts(
     string Version, HostId HostId, string BootId, long Epoch, DateTimeOffset StartedAt, string DataFolder, StoreDescription Store,
-    ImmutableArray<string> Capabilities, ImmutableArray<SettingValue> Settings);
+    ImmutableArray<string> Capabilities, ImmutableArray<SettingValue> Settings)
+{
+    /// <summary>The program that the host is part of; none for a host of its own.</summary>
+    public string? Program { get; init; }
+}
 
 /// <summary>A setting in force.</summary>
 /// <param name="Key">As in <c>outlast.json</c>: <c>concurrency.processes</c>.</param>
 /// <param name="Value">As a person would write it.</param>
-/// <param name="From"><c>default</c>, <c>outlast.json</c>, or the name of the environment variable.</param>
+/// <param name="From"><c>default</c>, <c>outlast.json</c>, the name of the environment variable; <c>code</c> or a configuration key where the program that the host is part of gave it.</param>
 public sealed record SettingValue(string Key, string Value, string From);
 
 /// <summary>How bad it is.</summary>

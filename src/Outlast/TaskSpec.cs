@@ -54,6 +54,8 @@ public sealed record TaskSpec
     public int Priority { get; init; }
     /// <summary>What the task and everything below it may use together. None: no bound.</summary>
     public TreeBudget? Budget { get; init; }
+    /// <summary>The activity within which it was asked for, as W3C <c>traceparent</c>: its attempts belong there, whichever host runs them. None where nobody traces.</summary>
+    public string? TraceParent { get; init; }
 
     /// <summary>The name of the handler or the agent; none for processes.</summary>
     public string? Subject => Handler ?? Agent;

@@ -79,6 +79,7 @@ public static class FullRecords
         Notify = NotifyPolicy.Failures,
         Priority = -7,
         Budget = new TreeBudget(TimeSpan.FromHours(1), 1 << 20, 50),
+        TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         Input = JsonElement.Parse("""{"n":1}"""),
         Labels = ImmutableSortedDictionary<string, string>.Empty.Add("repo", "x").Add("", "empty key").Add("empty", ""),
         Timeout = TimeSpan.FromTicks(1),

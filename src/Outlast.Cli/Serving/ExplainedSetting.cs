@@ -37,6 +37,8 @@ internal sealed record ExplainedSetting(string Key, string Value, string From, s
 
     /// <summary>What would change it. A restart keeps the host's environment, which wins over the file; only a new start takes this shell's.</summary>
     private static ComingValue? Differing(SettingView now, SettingValue here, SettingValue written) =>
+        // A program that the host is part of gives it again at its next start.
+        written.From == "default" && here.From == "default" && now.From is not ("default" or OutlastSettings.FileName) && now.From != OutlastSettings.EnvironmentName(here.Key) ? null :
         here.From == OutlastSettings.EnvironmentName(here.Key) ? here.Value == now.Value ? null : new(here.Value, here.From, ByRestart: false)
         : now.From == OutlastSettings.EnvironmentName(here.Key) || written.Value == now.Value ? null
         : new(written.Value, written.From, ByRestart: true);

@@ -122,7 +122,7 @@ internal sealed class HostDoor
 
     private void WarnIfOther(HostFile? host)
     {
-        if (host is null || host.Version == ProgramVersion.Text || Holder() is not { IsAlive: true }) return;
-        if (ProgramVersion.Warning(host.Version, $"{_caller.Program} restart") is { } warning) _terminal.Say(warning);
+        if (host is null || host.Version == ProgramVersion.Text || Holder() is not { IsAlive: true } holder) return;
+        if (ProgramVersion.Warning(host.Version, holder.Program is { } program ? $"update {program.Name}, which it is part of" : $"{_caller.Program} restart") is { } warning) _terminal.Say(warning);
     }
 }

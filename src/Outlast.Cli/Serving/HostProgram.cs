@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -204,21 +203,8 @@ internal sealed class HostProgram(CommandContext context, DataFolder folder, boo
     private void Announce(WebApplication app, HostFacts facts, string socket, bool json)
     {
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault(a => a.StartsWith("http://127.", StringComparison.Ordinal) || a.StartsWith("http://[::1]", StringComparison.Ordinal));
-        var file = new HostFile
-        {
-            Pid = Environment.ProcessId,
-            BootId = facts.BootId,
-            Epoch = facts.Epoch,
-            StartedAt = facts.StartedAt,
-            Version = facts.Version,
-            Socket = socket,
-            Url = url,
-            DataFolder = folder.Path,
-            RestartFailed = before?.Failure,
-        };
-        var next = folder.HostFile + ".next";
-        File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(file, OutlastJson.Wire.HostFile));
-        File.Move(next, folder.HostFile, overwrite: true);
+        var file = HostFileWriter.Of(facts, socket) with { Url = url, RestartFailed = before?.Failure };
+        HostFileWriter.Write(folder, file);
         if (json) Json.Write(context.Terminal, file, OutlastJson.Wire.HostFile);
         else if (!onDemand) context.Terminal.Say($"host {facts.HostId} serves {folder.Path} at {socket}{(url is null ? "" : $" and {url}, token in {folder.Token}")}; Ctrl-C ends it, commands go on");
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Outlast.Cli.Calling;
+using Outlast.Cli.Rendering;
 using Outlast.Client;
 using Outlast.Hosting;
 using Outlast.Runners.Processes;
@@ -24,6 +25,7 @@ internal sealed class HostStarter(DataFolder folder, Caller caller, TimeProvider
         while (time.GetElapsedTime(start) < Patience)
         {
             if (HostAddress.ReadHostFile(folder.Path) is { } host && HostDoor.Answers(host.Socket)) return host.Socket;
+            RefuseIfEmbedded();
             if (_child is { } child && LibC.ExitCodeOf(child) is { } code)
             {
                 _child = null;
@@ -37,7 +39,19 @@ internal sealed class HostStarter(DataFolder folder, Caller caller, TimeProvider
             }
             await Task.Delay(Pause, time, cancel);
         }
+        if (HostLockHolder.Read(folder) is { Program: { } program, IsAlive: true } holder)
+            throw new CommandException($"the host of '{folder.Path}' is part of {program.Name} ({Words.Invariant($"pid {holder.Pid}")}), which does not answer after {Words.Length(Patience)}", ExitCodes.Unreachable);
         throw Failed($"it does not listen after {Patience.TotalSeconds} s", logged ?? HostLog.LengthOf(folder));
+    }
+
+    /// <summary>A folder whose host was last part of another program is that program's: only it has the handlers that its tasks need, and a host in its place would keep it away.</summary>
+    private void RefuseIfEmbedded()
+    {
+        if (HostLockHolder.Read(folder) is not { Program: { } program } holder) return;
+        if (!holder.IsAlive)
+            throw new CommandException($"no host runs for '{folder.Path}', which belongs to {program.Name}: start that program. To serve the folder without what only it can run: {caller.Program} serve", ExitCodes.Unreachable);
+        if (!program.Listens)
+            throw new CommandException($"the host of '{folder.Path}' is part of {program.Name} ({Words.Invariant($"pid {holder.Pid}")}), which lets no command reach it: it was built without AddSocket()", ExitCodes.Unreachable);
     }
 
     private int Spawn()

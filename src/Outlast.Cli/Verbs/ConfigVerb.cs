@@ -27,9 +27,9 @@ internal static class ConfigVerb
         if (json)
             foreach (var setting in settings) Json.Write(context.Terminal, setting, CliJson.Relaxed.ExplainedSetting);
         else if (context.Terminal.OutIsTerminal)
-            foreach (var line in Sheet(settings, context)) context.Terminal.Line(line);
+            foreach (var line in Sheet(settings, context, host?.Program)) context.Terminal.Line(line);
         else
-            Rows(settings, context).Write(context.Terminal);
+            Rows(settings, context, host?.Program).Write(context.Terminal);
 
         if (!json) context.Terminal.Say(host is null ? $"no host runs for {context.Door.Folder}: these are what one would have that is started here" : $"these are in force in the host that runs (pid {host.Pid}); it read them when it started");
         if (errors.Count == 0) return ExitCodes.Ok;
@@ -46,7 +46,7 @@ internal static class ConfigVerb
     }
 
     /// <summary>For reading on a terminal: nothing is cut.</summary>
-    internal static IEnumerable<string> Sheet(IReadOnlyList<ExplainedSetting> settings, CommandContext context)
+    internal static IEnumerable<string> Sheet(IReadOnlyList<ExplainedSetting> settings, CommandContext context, string? program = null)
     {
         foreach (var setting in settings)
         {
@@ -55,21 +55,22 @@ internal static class ConfigVerb
             foreach (var line in TextWidth.Wrap(setting.About, context.Terminal.Width - 4)) yield return "    " + line;
             string[] facts = [setting.From.Length > 0 ? $"set by {setting.From}" : "", setting.Range, $"default {setting.Default}", setting.Variable];
             foreach (var line in TextWidth.Wrap(string.Join("; ", facts.Where(f => f.Length > 0)), context.Terminal.Width - 4)) yield return "    " + (context.Terminal.Ink ? Ink.Dim(line) : line);
-            if (Note(setting, context) is not { Length: > 0 } note) continue;
+            if (Note(setting, context, program) is not { Length: > 0 } note) continue;
             foreach (var line in TextWidth.Wrap(note, context.Terminal.Width - 4)) yield return "    " + (context.Terminal.Ink ? Ink.OfLevel("warn", line) : line);
         }
     }
 
-    private static Table Rows(IReadOnlyList<ExplainedSetting> settings, CommandContext context)
+    private static Table Rows(IReadOnlyList<ExplainedSetting> settings, CommandContext context, string? program)
     {
         var table = new Table(new("SETTING"), new("VALUE"), new("SET BY"), new("DEFAULT"), new("RANGE"), new("ENVIRONMENT"), new("NOTE"), new("ABOUT"));
-        foreach (var s in settings) table.Add(s.Key, s.Value, s.From, s.Default, s.Range, s.Variable, Note(s, context), s.About);
+        foreach (var s in settings) table.Add(s.Key, s.Value, s.From, s.Default, s.Range, s.Variable, Note(s, context, program), s.About);
         return table;
     }
 
-    private static string Note(ExplainedSetting setting, CommandContext context) => setting.Broken is { } broken ? $"broken: {ControlSequences.Escape(broken)}" : setting.Coming switch
+    private static string Note(ExplainedSetting setting, CommandContext context, string? program) => setting.Broken is { } broken ? $"broken: {ControlSequences.Escape(broken)}" : setting.Coming switch
     {
         null => "",
+        { } coming when program is not null => $"needs a new start of {program}: {coming.From} says {ControlSequences.Escape(coming.Value)}",
         { ByRestart: true } coming => $"needs restart: {coming.From} says {ControlSequences.Escape(coming.Value)}; to have it: {context.Command("restart")}",
         var coming => $"needs a new start from here: {coming.From} is {ControlSequences.Escape(coming.Value)} in this shell, and a restart keeps the environment that the host has; to have it: {context.Command("shutdown")}, then any verb",
     };

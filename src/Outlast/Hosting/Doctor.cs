@@ -28,7 +28,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
     ];
 
     private static HostCheck Host(HostFacts facts) =>
-        Ok("host", $"host {facts.HostId}, version {facts.Version}, epoch {facts.Epoch}, serves {facts.DataFolder}");
+        Ok("host", $"host {facts.HostId}, version {facts.Version}, epoch {facts.Epoch}, serves {facts.DataFolder}{(facts.Program is { } program ? $"; it is part of {program}" : "")}");
 
     private async Task<HostCheck> StoreAsync(HostFacts facts, CancellationToken cancel)
     {

@@ -9,12 +9,14 @@ internal sealed class FolderHold(DataFolder folder, IEnumerable<SocketMark> sock
 
     public DataFolder Folder => folder;
 
+    public string Program { get; } = program?.ApplicationName ?? AppDomain.CurrentDomain.FriendlyName;
+
     /// <exception cref="HostLockHeldException">Another host has it.</exception>
     /// <exception cref="DataFolderException">It cannot be used.</exception>
     public async Task TakeAsync(CancellationToken cancel)
     {
         OwnedFolder.Prepare(folder);
-        _lock = await HostLock.TakeAsync(folder, time, new(program?.ApplicationName ?? AppDomain.CurrentDomain.FriendlyName, sockets.Any()), cancel);
+        _lock = await HostLock.TakeAsync(folder, time, new(Program, sockets.Any()), cancel);
     }
 
     public void Dispose() => _lock?.Dispose();

@@ -13,7 +13,7 @@ namespace Outlast.Hosting;
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
     ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, TreeBudgets budgets, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
-    Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TimeProvider time,
+    Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TaskMeter meter, HostGauges gauges, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null, FolderHold? hold = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
 {
@@ -41,10 +41,13 @@ internal sealed class OutlastHost(
         feed.Changed += budgets.Look;
         attempts.Added += attempt => budgets.Look(attempt.Record);
         feed.Ended += LogEnd;
+        feed.Committed += committed => meter.Count(committed.Records, committed.Events);
+        meter.Show(() => gauges.Tasks, () => gauges.Notices);
         executor.Open(_letGo.Token);
         stopper.Open(_letGo.Token);
-        _facts = new HostFacts(ProgramVersion, identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
-            [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All);
+        _facts = new HostFacts(Version(hold), identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
+            [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All)
+        { Program = hold?.Program };
         await NoteAsync(TaskEventType.HostStarted, Arrival());
         var left = await rescuer.TakeStockAsync(_letGo.Token);
         log.HostOpened(identity.Id, folder.Path, left.Count + dispatcher.Queued, opening.Quarantined);
@@ -61,23 +64,29 @@ internal sealed class OutlastHost(
     }
 
     /// <summary>Takes no new work, lets go of what runs, and waits until nothing is being written any more.</summary>
+    /// <param name="cancel">The program's own limit: what is not done by then, the next host finds as if this one had died.</param>
     public async Task StopAsync(CancellationToken cancel)
     {
         if (_going) return;
-        await departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None);
+        await WithinAsync(departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None), cancel);
         _going = true;
         desk.Close();
         dispatcher.Close();
         log.HostGoes(identity.Id, attempts.Count);
-        await _letGo.CancelAsync();
+        await WithinAsync(_letGo.CancelAsync(), cancel);
         await Task.WhenAny(Task.WhenAll([.. _loops, attempts.WhenEmpty]), Task.Delay(FarewellBound, time, cancel));
+        await WithinAsync(NoteAsync(TaskEventType.HostStopped, EventData.None), cancel);
+    }
+
+    private static async Task WithinAsync(Task step, CancellationToken limit)
+    {
         try
         {
-            await NoteAsync(TaskEventType.HostStopped, EventData.None);
+            await step.WaitAsync(limit);
         }
-        catch (StoreUnavailableException)
+        catch (Exception e) when (e is StoreUnavailableException || e is OperationCanceledException && limit.IsCancellationRequested)
         {
-            // Known already, and no reason to stay.
+            // Known already, or over: no reason to stay.
         }
     }
 
@@ -100,6 +109,7 @@ internal sealed class OutlastHost(
 
     private void LogLoop(Task loop) => log.LoopFailed(loop.Exception!.GetBaseException());
 
-    private static string ProgramVersion =>
-        (Assembly.GetEntryAssembly() ?? typeof(OutlastHost).Assembly).GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";
+    /// <summary>Of a program that the host is only a part of, the version says nothing about the host.</summary>
+    private static string Version(FolderHold? hold) =>
+        ((hold is null ? Assembly.GetEntryAssembly() : null) ?? typeof(OutlastHost).Assembly).GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";
 }

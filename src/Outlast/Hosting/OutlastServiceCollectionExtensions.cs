@@ -1,6 +1,8 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Outlast;
+using Outlast.Diagnostics;
 using Outlast.Hosting;
 using Outlast.Runners.Processes;
 using Outlast.Storage;
@@ -96,6 +98,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(s => DiskProbe.Of(s.GetRequiredService<DataFolder>()));
         services.AddSingleton<HostIdentity>();
         services.AddSingleton<StoreHealth>();
+        services.AddSingleton(s => new TaskMeter(s.GetService<IMeterFactory>()));
+        services.AddSingleton<HostGauges>();
         services.AddSingleton<TaskFeed>();
         services.AddSingleton<TaskLedger>();
         services.AddSingleton<LiveAttempts>();

@@ -12,6 +12,9 @@ namespace Outlast.Hosting;
 /// </remarks>
 public sealed class OutlastSettings
 {
+    /// <summary>The file's name, as it stands in <see cref="SettingValue.From"/>.</summary>
+    public const string FileName = "outlast.json";
+
     /// <summary>Every setting is read here, and nowhere else: key, default, range, and what it does in one line, which <c>config explain</c> and docs/configuration.md show.</summary>
     private OutlastSettings(Values values)
     {
@@ -119,7 +122,6 @@ public sealed class OutlastSettings
 
     private sealed class Values
     {
-        private const string FileName = "outlast.json";
         private readonly Func<string, string?> _environment;
         private readonly Dictionary<string, string> _file = new(StringComparer.Ordinal);
         private readonly IReadOnlyDictionary<string, GivenSetting> _given;

@@ -6,7 +6,7 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>One claim, from start to transition.</summary>
-internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerSet runners, Stopper stopper, TimeProvider time, ILogger<Executor> log)
+internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerSet runners, Stopper stopper, TaskMeter meter, TimeProvider time, ILogger<Executor> log)
 {
     /// <summary>How long after a stop's hard bound a runner may still come with its own word.</summary>
     private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(5);
@@ -21,7 +21,8 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     public Task RunAsync(TaskRecord claimed, Place place)
     {
         var live = Announce(claimed, new AttemptClock(time, ElapsedBefore(claimed), TimeSpan.Zero, TimeSpan.Zero), place);
-        return FollowAsync(live, () => live.Runner.RunAsync(live.Context, _letGo));
+        meter.Start(claimed);
+        return FollowAsync(live, adopted: false, () => live.Runner.RunAsync(live.Context, _letGo));
     }
 
     /// <summary>Goes on with an attempt that another host started.</summary>
@@ -33,7 +34,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     public Task AdoptAsync(TaskRecord adopted, string? ended, TimeSpan idleBefore, TimeSpan enforceAfter, Place place)
     {
         var live = Announce(adopted, new AttemptClock(time, ElapsedBefore(adopted), idleBefore, enforceAfter), place);
-        return FollowAsync(live, async () =>
+        return FollowAsync(live, adopted: true, async () =>
         {
             var outcome = await live.Runner.AdoptAsync(live.Context, _letGo);
             return ended is null ? outcome : outcome with { Evidence = [ended, .. outcome.Evidence] };
@@ -79,8 +80,9 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         return live;
     }
 
-    private async Task FollowAsync(LiveAttempt live, Func<Task<TaskOutcome>> run)
+    private async Task FollowAsync(LiveAttempt live, bool adopted, Func<Task<TaskOutcome>> run)
     {
+        using var activity = TaskActivities.Follow(live.Record, adopted);
         try
         {
             // A stop that was committed between the claim and the announcement is known by now, and nobody has begun with it.
@@ -89,6 +91,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
             await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live));
+            TaskActivities.Conclude(activity, live.Record);
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Outlast.Diagnostics;
 using Outlast.Lifecycle;
 using Outlast.Output;
 using Outlast.Runners;
@@ -192,10 +193,12 @@ internal sealed class TaskDesk(
         if (_door is Door.Closed || _door is Door.ForChildren && !submissions.All(s => RunsHere(s.Parent))) throw new DrainingException();
         if (key is not null && await store.FindKeyAsync(key.Key, cancel) is { } owner) return SnapRepeated(await ledger.ReadSubmittedAsync(key, owner, submissions.Length, cancel));
         Check(submissions, isBatch);
+        using var asked = SubmitTrace.Begin(ref submissions);
         using var reserved = new Reservations();
         foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve() : null);
         var (records, repeated) = await ledger.SubmitAsync(submissions, key, cancel);
         if (repeated) return SnapRepeated(records);
+        asked.Accept(records);
         reserved.Assign(dispatcher, records);
         if (_door is Door.ForChildren) dispatcher.Admit(records.Where(r => RunsHere(r.Parent)).Select(r => r.Id));
         return [.. records.Select(Snap)];

@@ -19,12 +19,16 @@ internal sealed class TaskFeed
     /// <summary>Told once of every task that ends while this host lives. Must not block.</summary>
     public event Action<TaskRecord>? Ended;
 
+    /// <summary>Told of every commit, once, before anybody who waits. Must not block.</summary>
+    public event Action<CommitVerdict>? Committed;
+
     /// <summary>How many tasks somebody waits for; 0 when nobody waits.</summary>
     public int Waiting => _waiters.Count;
 
     /// <summary>Announces what a commit has made durable.</summary>
     public void Publish(CommitVerdict committed)
     {
+        Committed?.Invoke(committed);
         foreach (var record in committed.Records)
         {
             Changed?.Invoke(record);

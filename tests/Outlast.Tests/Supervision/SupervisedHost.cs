@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Outlast.Diagnostics;
 using Outlast.Hosting;
 using Outlast.Runners;
 using Outlast.Storage;
@@ -46,6 +47,8 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public Rescuer Rescuer => _services.GetRequiredService<Rescuer>();
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
     public TaskLedger Ledger => _services.GetRequiredService<TaskLedger>();
+    public TaskMeter Meter => _services.GetRequiredService<TaskMeter>();
+    public HostGauges Gauges => _services.GetRequiredService<HostGauges>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
     public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
 
@@ -113,7 +116,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
         async () => (await Client.EventsAsync(new EventQuery(0, 1000))).Events.Any(e => e.Type is TaskEventType.HostDraining), "the host says that it takes no new work");
 
     /// <summary>Goes in good order.</summary>
-    public async Task StopAsync() => await _services.GetRequiredService<OutlastHost>().StopAsync(default);
+    public async Task StopAsync(CancellationToken limit = default) => await _services.GetRequiredService<OutlastHost>().StopAsync(limit);
 
     /// <summary>Writes nothing any more, as if it were dead.</summary>
     public async Task AbandonAsync()
