@@ -9,12 +9,12 @@ namespace Outlast.AspNetCore;
 internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
 
 /// <summary>Turns a posted document into a spec in which every default is resolved. A spec as it was read can be posted again.</summary>
-internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
+internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, TimeProvider time)
 {
     private const int LongestName = 200, LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "handler", "external", "input", "retry", "in", "at", "startBy", "startByMs", "notBefore", "notify", "group", "priority"], StringComparer.Ordinal);
+        ["agent", "handler", "external", "input", "notify", "group"], StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
@@ -70,6 +70,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var detached = fields.Flag("detached") ?? false;
         var children = fields.Word("children", ChildPolicies) ?? ChildPolicy.Wait;
         var budget = ReadBudget(fields);
+        var (notBefore, startBy) = StartFields.ReadMoments(fields, time.GetUtcNow());
+        var priority = StartFields.ReadPriority(fields);
+        var retry = StartFields.ReadRetry(fields);
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
@@ -86,6 +89,10 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
             Detached = detached,
             Children = children,
             Budget = budget,
+            NotBefore = notBefore,
+            StartBy = startBy,
+            Priority = priority,
+            Retry = retry,
         }, parent);
     }
 

@@ -108,6 +108,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Stopper>();
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
+        services.AddSingleton<DueWatch>();
+        services.AddSingleton<PlaceAudit>();
         services.AddSingleton<Rescuer>();
         services.AddSingleton<TreeBudgets>();
         services.AddSingleton<Watchdog>();

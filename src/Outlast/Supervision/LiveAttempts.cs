@@ -76,11 +76,10 @@ internal sealed class LiveAttempt
         return new WaitUnderWay(this);
     }
 
-    /// <summary>Who waits for tasks holds no place: they may need it.</summary>
     private void SettlePlace()
     {
-        // Within the lock, so that the last word is the newest.
-        lock (_lock) Place.Need(_waits == 0 && _record.OpenChildren == 0);
+        // One at a time, so that the last word is the newest.
+        lock (Place) Place.Need(NeedsPlace);
     }
 
     private sealed class WaitUnderWay(LiveAttempt attempt) : IDisposable
@@ -94,6 +93,15 @@ internal sealed class LiveAttempt
             attempt.Clock.Touch();
             attempt.SettlePlace();
         }
+    }
+
+    /// <summary>Whether it should have its place and has it not.</summary>
+    public bool LacksPlace => NeedsPlace && Place.IsOwed;
+
+    /// <summary>Who waits for tasks holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
+    private bool NeedsPlace
+    {
+        get { lock (_lock) return _waits == 0 && _record is { OpenChildren: 0, State: not TaskState.Waiting }; }
     }
 
     /// <summary>Starts the ladder if it is not under way.</summary>
@@ -127,6 +135,9 @@ internal sealed class LiveAttempts
     public IEnumerable<LiveAttempt> All => _attempts.Values;
 
     public event Action<LiveAttempt>? Added;
+
+    /// <summary>Whether a claim on it is being written.</summary>
+    public bool IsExpected(TaskId id) => _expected.ContainsKey(id);
 
     public LiveAttempt? Find(TaskId id) => _attempts.GetValueOrDefault(id);
 

@@ -50,6 +50,8 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public TaskMeter Meter => _services.GetRequiredService<TaskMeter>();
     public HostGauges Gauges => _services.GetRequiredService<HostGauges>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
+    public DueWatch Due => _services.GetRequiredService<DueWatch>();
+    public PlaceAudit Places => _services.GetRequiredService<PlaceAudit>();
     public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
@@ -132,6 +134,6 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await AbandonAsync();
-        _services.GetRequiredService<Dispatcher>().Dispose();
+        _services.GetRequiredService<DueWatch>().Dispose();
     }
 }
