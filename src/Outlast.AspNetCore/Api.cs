@@ -15,6 +15,8 @@ internal sealed class Api(IServiceProvider services, IHostApplicationLifetime li
     private readonly StreamOptions _streams = services.GetService<StreamOptions>() ?? new();
 
     public ITaskClient Tasks { get; } = services.GetRequiredService<ITaskClient>();
+    public IInbox Inbox => services.GetRequiredService<IInbox>();
+    public ISessions Sessions => services.GetRequiredService<ISessions>();
     public IHostStatus Host { get; } = services.GetRequiredService<IHostStatus>();
     public IHostDeparture Departure => services.GetRequiredService<IHostDeparture>();
     public IHostRestart? Restart { get; } = services.GetService<IHostRestart>();

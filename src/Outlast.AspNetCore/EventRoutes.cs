@@ -10,7 +10,7 @@ internal sealed class EventRoutes(Api api)
 
     public async Task GetAsync(HttpContext context)
     {
-        var asStream = context.Request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase);
+        var asStream = ServerSentEvents.AreWanted(context.Request);
         var query = new QueryFields(context.Request.Query);
         var after = query.Whole("after", 0, long.MaxValue) ?? 0;
         if (asStream && context.Request.Headers["Last-Event-ID"] is [{ Length: > 0 } cursor]) after = query.Whole("Last-Event-ID", cursor, 0, long.MaxValue) ?? 0;

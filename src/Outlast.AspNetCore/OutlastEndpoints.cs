@@ -25,6 +25,7 @@ public static class OutlastEndpoints
         void Get(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapGet(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
         void Post(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapPost(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
 
+        void Put(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapPut(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
         void Delete(string pattern, Func<Api, HttpContext, Task> answer) => routes.MapDelete(pattern, context => api.Value.Route(c => answer(api.Value, c))(context));
 
         Post("/v1/tasks", (a, c) => new TaskRoutes(a).SubmitAsync(c));
@@ -42,6 +43,12 @@ public static class OutlastEndpoints
         Get("/v1/tasks/{id}/output/times", (a, c) => new OutputRoutes(a).TimesAsync(c));
         Get("/v1/tasks/{id}/output/stream", (a, c) => new OutputRoutes(a).StreamAsync(c));
         Get("/v1/events", (a, c) => new EventRoutes(a).GetAsync(c));
+        Get("/v1/sessions", (a, c) => new SessionRoutes(a).ListAsync(c));
+        Get("/v1/sessions/{s}", (a, c) => new SessionRoutes(a).GetAsync(c));
+        Put("/v1/sessions/{s}", (a, c) => new SessionRoutes(a).SetAsync(c));
+        Delete("/v1/sessions/{s}", (a, c) => new SessionRoutes(a).CloseAsync(c));
+        Get("/v1/sessions/{s}/inbox", (a, c) => new SessionRoutes(a).InboxAsync(c));
+        Post("/v1/sessions/{s}/inbox/ack", (a, c) => new SessionRoutes(a).AcknowledgeAsync(c));
         Get("/v1/host", (a, c) => new HostRoutes(a).GetAsync(c));
         Post("/v1/host/shutdown", (a, c) => new HostRoutes(a).ShutdownAsync(c));
         Post("/v1/host/restart", (a, c) => new HostRoutes(a).RestartAsync(c));

@@ -13,6 +13,8 @@ internal sealed class ServerSentEvents(StreamResponse stream) : IDisposable
 {
     private readonly Utf8JsonWriter _json = new(stream.Body, new() { Encoder = OutlastJson.Wire.Options.Encoder });
 
+    public static bool AreWanted(HttpRequest request) => request.Headers.Accept.ToString().Contains("text/event-stream", StringComparison.OrdinalIgnoreCase);
+
     public static void Announce(HttpResponse response)
     {
         response.ContentType = "text/event-stream";

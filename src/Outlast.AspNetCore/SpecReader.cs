@@ -11,11 +11,13 @@ internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
 /// <summary>Turns a posted document into a spec in which every default is resolved. A spec as it was read can be posted again.</summary>
 internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, TimeProvider time)
 {
-    private const int LongestName = 200, LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
+    internal const int LongestName = 200;
+    private const int LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "handler", "external", "input", "notify", "group"], StringComparer.Ordinal);
+        ["agent", "handler", "external", "input"], StringComparer.Ordinal);
 
+    private static readonly FrozenDictionary<string, NotifyPolicy> NotifyPolicies = Words(Enum.GetValues<NotifyPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
     private static readonly FrozenDictionary<string, StderrMode> StderrModes = Words(("merge", StderrMode.Merge), ("separate", StderrMode.Separate));
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
@@ -50,6 +52,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         return read;
     }
 
+    /// <summary>Whether that can be the name of a session.</summary>
+    public static bool IsSession(string name) => name.Length <= LongestName && !string.IsNullOrWhiteSpace(name) && !name.Any(char.IsControl);
+
     /// <summary>Whether the document has a list of tasks and is not a task itself.</summary>
     public static bool IsMany(JsonElement document) => document.TryGetProperty("tasks", out var tasks) && tasks.ValueKind != JsonValueKind.Null;
 
@@ -59,25 +64,29 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         CheckKind(fields);
         var name = ReadLine(fields, "name", LongestName);
         var session = ReadLine(fields, "session", LongestName);
+        var group = ReadLine(fields, "group", LongestName);
         var labels = ReadLabels(fields);
         var parent = fields.Id("parent");
+        var notify = ReadNotify(fields, session ?? parent?.ToString(), group);
         var timeout = fields.Limit("timeout", out var wall) ? wall : defaults.ProcessTimeout;
         var idleTimeout = fields.Limit("idleTimeout", out var idle) ? idle : defaults.ProcessIdleTimeout;
         var idleWarning = ReadIdleWarning(fields, idleTimeout);
         var stopGrace = ReadStopGrace(fields);
         var repeatable = fields.Flag("repeatable") ?? false;
         var refuse = fields.Word("whenFull", WhenFull) ?? false;
-        var detached = fields.Flag("detached") ?? false;
-        var children = fields.Word("children", ChildPolicies) ?? ChildPolicy.Wait;
-        var budget = ReadBudget(fields);
         var (notBefore, startBy) = StartFields.ReadMoments(fields, time.GetUtcNow());
         var priority = StartFields.ReadPriority(fields);
         var retry = StartFields.ReadRetry(fields);
+        var detached = fields.Flag("detached") ?? false;
+        var children = fields.Word("children", ChildPolicies) ?? ChildPolicy.Wait;
+        var budget = ReadBudget(fields);
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
             Name = name ?? DefaultName(process),
             Session = session,
+            Group = group,
+            Notify = notify,
             Labels = labels,
             Process = process,
             Timeout = timeout,
@@ -86,13 +95,13 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             StopGrace = stopGrace,
             Repeatable = repeatable,
             RefuseWhenFull = refuse,
-            Detached = detached,
-            Children = children,
-            Budget = budget,
             NotBefore = notBefore,
             StartBy = startBy,
             Priority = priority,
             Retry = retry,
+            Detached = detached,
+            Children = children,
+            Budget = budget,
         }, parent);
     }
 
@@ -279,6 +288,15 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
     {
         // A stop is bounded: where a limit may be "none", a grace of none is no grace.
         return fields.Limit("stopGrace", out var grace) ? grace ?? TimeSpan.Zero : defaults.ProcessStopGrace;
+    }
+
+    /// <summary>Of what the session is told: without one there is nobody, and without a group no end of one.</summary>
+    private static NotifyPolicy ReadNotify(JsonFields fields, string? addressee, string? group)
+    {
+        if (fields.Word("notify", NotifyPolicies) is not { } notify) return NotifyPolicy.Each;
+        if (addressee is null && notify != NotifyPolicy.None) fields.Fail("notify", $"'{Names.Of(notify)}' needs a session that is told");
+        else if (group is null && notify == NotifyPolicy.Last) fields.Fail("notify", "'last' needs a group, whose last end it is");
+        return notify;
     }
 
     private static string? ReadLine(JsonFields fields, string name, int longest)

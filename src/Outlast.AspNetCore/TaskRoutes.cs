@@ -42,9 +42,15 @@ internal sealed class TaskRoutes(Api api)
         var query = new QueryFields(context.Request.Query);
         var wait = query.Wait("wait");
         var live = query.Flag("live");
+        var consume = query.Flag("consume");
+        var session = query.Text("session");
+        if (consume && session is null) query.Fail("session", "is needed with consume: the task's own");
+        if (session is not null && !consume) query.Fail("session", "goes with consume=true");
         query.ThrowIfAny();
         var id = Api.IdOf(context);
-        var snapshot = wait > TimeSpan.Zero ? await WaitAsync(context, id, wait.Value).ConfigureAwait(false) : await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false);
+        if (consume) context.Response.OnCompleted(() => NoteUnreadAsync(context, session!, id));
+        var snapshot = consume ? await ConsumeAsync(context, session!, id, wait ?? TimeSpan.Zero).ConfigureAwait(false)
+            : wait > TimeSpan.Zero ? await WaitAsync(context, id, wait.Value).ConfigureAwait(false) : await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false);
         var view = TaskViews.Of(snapshot);
         if (live) view = (await MeasureAsync(context, [view]).ConfigureAwait(false))[0];
         await Api.AnswerAsync(context, StatusCodes.Status200OK, view, OutlastJson.Wire.TaskView).ConfigureAwait(false);
@@ -175,6 +181,26 @@ internal sealed class TaskRoutes(Api api)
         {
             return await api.Tasks.GetAsync(id, context.RequestAborted).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The same for the task's own session; when the host goes, what is there by then is an end as well.</summary>
+    private async Task<TaskSnapshot> ConsumeAsync(HttpContext context, string session, TaskId id, TimeSpan wait)
+    {
+        using var over = api.OverWith(context);
+        try
+        {
+            return await api.Inbox.ConsumeAsync(session, id, wait, over.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return await api.Inbox.ConsumeAsync(session, id, TimeSpan.Zero, context.RequestAborted).ConfigureAwait(false);
+        }
+    }
+
+    private Task NoteUnreadAsync(HttpContext context, string session, TaskId id)
+    {
+        if (context.RequestAborted.IsCancellationRequested) api.Inbox.Unread(session, id);
+        return Task.CompletedTask;
     }
 
     /// <summary>The same tasks, the running ones with what they use now.</summary>

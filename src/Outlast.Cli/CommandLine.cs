@@ -24,6 +24,8 @@ internal static class CommandLine
         ("retry", "Run an ended task again, as a new one", RetryVerb.Create),
         ("prune", "Remove ended tasks and their output: by name, or by age", PruneVerb.Create),
         ("events", "What happened, in order: to one task, or to all", EventsVerb.Create),
+        (InboxVerb.Name, "What a session was told: ended tasks, warnings, questions", InboxVerb.Create),
+        (SessionVerb.Name, "One session: when it is told; close it", SessionVerb.Create),
         ("serve", "Be the host, here in the foreground, or install it as a service", ServeVerb.Create),
         ("restart", "Replace the host by this program; tasks go on", RestartVerb.Create),
         ("shutdown", "Ask the host to go; processes go on without it", ShutdownVerb.Create),

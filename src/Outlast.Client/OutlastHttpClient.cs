@@ -13,7 +13,7 @@ namespace Outlast.Client;
 /// Thread-safe. Every refusal of the host is an <see cref="OutlastProblemException"/>; a host that is away, or goes away and is not back in time, a
 /// <see cref="HostUnreachableException"/>.
 /// </remarks>
-public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions? options = null) : IDisposable
+public sealed partial class OutlastHttpClient(HostAddress address, OutlastClientOptions? options = null) : IDisposable
 {
     private readonly HostConnection _host = new(address, options ?? new());
 
@@ -392,11 +392,13 @@ public sealed class OutlastHttpClient(HostAddress address, OutlastClientOptions?
 
     private static HttpRequestMessage Get(string route) => new(HttpMethod.Get, route);
 
-    private static HttpRequestMessage Post<T>(string route, T body, JsonTypeInfo<T> type)
+    private static HttpRequestMessage Post<T>(string route, T body, JsonTypeInfo<T> type) => WithBody(HttpMethod.Post, route, body, type);
+
+    private static HttpRequestMessage WithBody<T>(HttpMethod method, string route, T body, JsonTypeInfo<T> type)
     {
         var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type));
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        return new(HttpMethod.Post, route) { Content = content };
+        return new(method, route) { Content = content };
     }
 
     private static T Parse<T>(string data, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(data, type) ?? throw new JsonException("The host sent null.");

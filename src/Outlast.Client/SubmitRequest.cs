@@ -11,6 +11,10 @@ public sealed record SubmitRequest
     public string? Session { get; init; }
     /// <summary>The whole id of the task that asks.</summary>
     public string? Parent { get; init; }
+    /// <summary>Tasks that are awaited together: the session is told when the last of them has ended.</summary>
+    public string? Group { get; init; }
+    /// <summary>Of what the session is told: <c>each</c> (the default), <c>last</c> (only the end of the whole group), <c>failures</c> or <c>none</c>. Warnings and questions are always told.</summary>
+    public string? Notify { get; init; }
     /// <summary>Free marks.</summary>
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
     /// <summary>The OS process to run.</summary>
@@ -27,12 +31,6 @@ public sealed record SubmitRequest
     public bool? Repeatable { get; init; }
     /// <summary><c>queue</c> (the default) or <c>refuse</c>.</summary>
     public string? WhenFull { get; init; }
-    /// <summary>Whether the parent's end and stop pass it by.</summary>
-    public bool? Detached { get; init; }
-    /// <summary>What its end does to its own children: <c>wait</c> (the default), <c>stop</c> or <c>detach</c>.</summary>
-    public string? Children { get; init; }
-    /// <summary>What it and everything below it may use together.</summary>
-    public BudgetRequest? Budget { get; init; }
     /// <summary>How long it waits before it may start; or <see cref="At"/>.</summary>
     public string? In { get; init; }
     /// <summary>The moment before which it does not start; or <see cref="In"/>.</summary>
@@ -43,6 +41,12 @@ public sealed record SubmitRequest
     public int? Priority { get; init; }
     /// <summary>Whether and how a failed attempt is tried again.</summary>
     public RetryRequest? Retry { get; init; }
+    /// <summary>Whether the parent's end and stop pass it by.</summary>
+    public bool? Detached { get; init; }
+    /// <summary>What its end does to its own children: <c>wait</c> (the default), <c>stop</c> or <c>detach</c>.</summary>
+    public string? Children { get; init; }
+    /// <summary>What it and everything below it may use together.</summary>
+    public BudgetRequest? Budget { get; init; }
 }
 
 /// <summary>What a task and everything below it may use together; absent: no bound.</summary>

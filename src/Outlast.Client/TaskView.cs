@@ -28,10 +28,14 @@ public sealed record TaskView
     public required string Root { get; init; }
     /// <summary>0 at the top of its tree.</summary>
     public int Depth { get; init; }
+    /// <summary>How many of the notices of it are <c>queued</c>, <c>handed_over</c>, <c>acknowledged</c>, <c>consumed</c>, <c>dropped</c>; only where a task is read by itself.</summary>
+    public IReadOnlyDictionary<string, int>? Notices { get; init; }
     /// <summary>The ended task that it repeats.</summary>
     public string? RetryOf { get; init; }
     /// <summary>Tasks that are awaited together.</summary>
     public string? Group { get; init; }
+    /// <summary>Of which of its ends the session is told: <c>last</c>, <c>failures</c> or <c>none</c>; absent: of each.</summary>
+    public string? Notify { get; init; }
     /// <summary>Free marks.</summary>
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
     /// <summary>What was asked for; can be posted again.</summary>
@@ -101,12 +105,6 @@ public sealed record SpecView
     public bool? Repeatable { get; init; }
     /// <summary><c>refuse</c> where a full host refuses it instead of queueing it.</summary>
     public string? WhenFull { get; init; }
-    /// <summary>True where its parent's end and stop pass it by.</summary>
-    public bool? Detached { get; init; }
-    /// <summary>What its end does to its own children, where it does not wait for them: <c>stop</c> or <c>detach</c>.</summary>
-    public string? Children { get; init; }
-    /// <summary>What it and everything below it may use together.</summary>
-    public BudgetView? Budget { get; init; }
     /// <summary>It is not started before.</summary>
     public DateTimeOffset? At { get; init; }
     /// <summary>It ends as <c>timed_out</c> if it has not started by then.</summary>
@@ -115,9 +113,21 @@ public sealed record SpecView
     public int? Priority { get; init; }
     /// <summary>Whether and how a failed attempt is tried again.</summary>
     public RetryView? Retry { get; init; }
+    /// <summary>True where its parent's end and stop pass it by.</summary>
+    public bool? Detached { get; init; }
+    /// <summary>What its end does to its own children, where it does not wait for them: <c>stop</c> or <c>detach</c>.</summary>
+    public string? Children { get; init; }
+    /// <summary>What it and everything below it may use together.</summary>
+    public BudgetView? Budget { get; init; }
     /// <summary>The names of the process's environment, as in <see cref="ProcessSpecView.EnvNames"/>.</summary>
     public IReadOnlyList<string>? EnvNames { get; init; }
 }
+
+/// <summary>Whether and how a failed attempt is tried again.</summary>
+/// <param name="Max">At most so many further attempts.</param>
+/// <param name="BackoffMs">How long the first of them waits; each further one twice as long, of which between half and all is waited.</param>
+/// <param name="On">After which ends: <c>failed</c>, <c>lost</c>, <c>timed_out</c>.</param>
+public sealed record RetryView(int Max, long? BackoffMs = null, IReadOnlyList<string>? On = null);
 
 /// <summary>What a task and everything below it may use together; absent: no bound.</summary>
 public sealed record BudgetView(long? WallMs, long? OutputBytes, int? Tasks);
@@ -127,12 +137,6 @@ public sealed record BudgetView(long? WallMs, long? OutputBytes, int? Tasks);
 /// <param name="Ever">How many ever were; counted at the top of a tree, and where a budget counts tasks.</param>
 /// <param name="Stopped">How many of those that have ended a stop ended; detached ones aside.</param>
 public sealed record BelowView(int? Open, int? Ever, int? Stopped);
-
-/// <summary>Whether and how a failed attempt is tried again.</summary>
-/// <param name="Max">At most so many further attempts.</param>
-/// <param name="BackoffMs">How long the first of them waits; each further one twice as long, of which between half and all is waited.</param>
-/// <param name="On">After which ends: <c>failed</c>, <c>lost</c>, <c>timed_out</c>.</param>
-public sealed record RetryView(int Max, long? BackoffMs = null, IReadOnlyList<string>? On = null);
 
 /// <summary>An OS process, as it is read back.</summary>
 public sealed record ProcessSpecView

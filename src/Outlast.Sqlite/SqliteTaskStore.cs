@@ -133,6 +133,9 @@ public sealed class SqliteTaskStore : ITaskStore
     }
 
     /// <inheritdoc/>
+    public Task<ImmutableArray<string>> AddresseesAsync(CancellationToken cancel = default) => Readers.ReadAsync(NoticeReader.Addressees, cancel);
+
+    /// <inheritdoc/>
     public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => Readers.ReadAsync(database => NoticeReader.Sessions(database, name), cancel);
 
     /// <inheritdoc/>

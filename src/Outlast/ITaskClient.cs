@@ -132,6 +132,8 @@ public sealed record TaskSnapshot(TaskRecord Record)
 {
     /// <summary>Whether this answer repeats an earlier submission with the same idempotency key.</summary>
     public bool Repeated { get; init; }
+    /// <summary>How many notices of it are in which state of their delivery. Only of a task that is read by itself.</summary>
+    public ImmutableSortedDictionary<NoticeDelivery, int> Notices { get; init; } = ImmutableSortedDictionary<NoticeDelivery, int>.Empty;
     /// <summary>Its place in the queue, from 1, and what it waits for. Only while queued.</summary>
     public QueuePlace? Queue { get; init; }
     /// <summary>When the work last showed that it advances. Only while running or stopping.</summary>

@@ -27,6 +27,7 @@ public sealed class FailingStore : ITaskStore
 
     public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => _store.StepsAsync(id, cancel);
     public Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default) => _store.NoticesAsync(query, cancel);
+    public Task<ImmutableArray<string>> AddresseesAsync(CancellationToken cancel = default) => _store.AddresseesAsync(cancel);
     public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => _store.SessionsAsync(name, cancel);
     public Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default) => _store.CountGroupAsync(session, group, cancel);
     public Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default) => _store.FindAsync(id, cancel);

@@ -698,11 +698,16 @@ public abstract class TaskStoreConformance : IAsyncLifetime
         Assert.Equal((NoticeDelivery.Dropped, "its session is never told"), await EndWithNoticeAsync("quiet") is var quiet ? (quiet.Delivery, quiet.DroppedReason) : default);
 
         var before = await SubmitAsync(Queued(Spec(session: "s")));
+        var open = await EndWithNoticeAsync("s");
+        await EndWithNoticeAsync("t");
+        Assert.Equal(["s", "t"], (await Store.AddresseesAsync()).AsEnumerable());
         await Store.SetSessionAsync(new("s", Closed: true));
+        Assert.Equal((NoticeDelivery.Dropped, "its session was closed"), (await Store.NoticesAsync(new() { Session = "s", OpenOnly = false })).Single(n => n.Key == open.Key) is var dropped ? (dropped.Delivery, dropped.DroppedReason) : default);
+        Assert.Equal(["t"], (await Store.AddresseesAsync()).AsEnumerable());
         Assert.Equal((NoticeDelivery.Dropped, "its session was closed"), await EndWithNoticeAsync("s", before) is var closed ? (closed.Delivery, closed.DroppedReason) : default);
         Assert.Equal(NoticeDelivery.Queued, (await EndWithNoticeAsync("s")).Delivery);
 
-        Assert.Equal([new("quiet", SessionPolicy.Never, 0, 0, 0, 1), new("s", SessionPolicy.Push, 0, 1, 0, 1)], (await Store.SessionsAsync()).AsEnumerable());
+        Assert.Equal([new("quiet", SessionPolicy.Never, 0, 0, 0, 1), new("s", SessionPolicy.Push, 0, 1, 0, 2), new("t", SessionPolicy.Push, 0, 1, 0, 0)], (await Store.SessionsAsync()).AsEnumerable());
         Assert.Equal(new SessionFacts("nobody", SessionPolicy.Push, 0, 0, 0, 0), Assert.Single(await Store.SessionsAsync("nobody")));
     }
 

@@ -10,6 +10,8 @@ internal sealed class Caller
     public const string ScriptVariable = "OUTLAST_SCRIPT";
     /// <summary>How a host tells the program that follows it in its process what it leaves.</summary>
     public const string HandoverVariable = "OUTLAST_HANDOVER";
+    /// <summary>The session of the caller: that of the tasks that it starts, and of the inbox that it reads, unless it says otherwise.</summary>
+    public const string SessionVariable = "OUTLAST_SESSION";
     public const string TaskVariable = "OUTLAST_TASK_ID";
 
     private readonly Dictionary<string, string> _all = [];

@@ -14,6 +14,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         Origin();
         Times();
         Ending();
+        Told();
         Stopping();
         Limits();
         Printed();
@@ -38,6 +39,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         }
         if (task.RetryOf is { } former) Field("retry of", former);
         if (task.Session is { } session) Field("session", session);
+        if (task.Group is { } group) Field("group", group);
         if (task.Labels is { Count: > 0 } labels) Field("labels", string.Join(", ", labels.Select(l => $"{l.Key}={l.Value}")));
         if (task.Parent is { } parent) Field("parent", $"{(task.Root == parent ? parent : $"{parent}, root {task.Root}")}{(task.Spec.Detached == true ? " (detached)" : "")}");
         if (task.Below is { Open: { } open, Ever: { } ever }) Field("below", Words.Invariant($"{open} open, {ever} ever"));
@@ -73,6 +75,13 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
             Field("used", $"{Words.Length(used.WallMs)}{(used.CpuMs is { } cpu ? $", CPU {Words.Length(cpu)}" : "")}{(used.PeakBytes is { } peak ? $", memory up to {Words.Bytes(peak)}" : "")}");
         Fields("evidence", end.Evidence);
         Fields("left behind", end.Leftovers.Select(p => Process(p) + (task.Survivors is { } alive && alive.Any(s => s.Pid == p.Pid && s.StartTicks == p.StartTicks) ? "  (alive)" : "  (gone)")));
+    }
+
+    /// <summary>How far its notices have come, and what its session is not told of.</summary>
+    private void Told()
+    {
+        if (task.Notices is { Count: > 0 } notices) Field("notices", string.Join(", ", notices.Select(n => Words.Invariant($"{n.Value} {n.Key.Replace('_', ' ')}"))));
+        else if (task.Notify is { } notify) Field("notices", notify switch { "last" => "only of the end of its group", "failures" => "only unless it completes", _ => "of no end" });
     }
 
     private void Stopping()

@@ -9,7 +9,9 @@ namespace Outlast.Cli.Verbs;
 internal sealed class RunOptions
 {
     private readonly Option<string?> _name = Text("--name", "A short name; otherwise the program's", "NAME");
-    private readonly Option<string?> _session = Text("--session", "The conversation or client that it belongs to", "S");
+    private readonly Option<string?> _session = Text("--session", $"The conversation or client that it belongs to, and that is told of its end; otherwise ${Caller.SessionVariable}", "S");
+    private readonly Option<string?> _group = Text("--group", "Tasks that are awaited together: their session is told once when all of them have ended", "G");
+    private readonly Option<string?> _notify = Word("--notify", "Of what its session is told: its end (each, default), only the end of its whole --group (last), its end unless it completed (failures), or no end (none)", "each", "last", "failures", "none");
     private readonly Option<string[]> _labels = new("--label") { Description = "A mark to find it by; several times", HelpName = "K=V" };
     private readonly Option<string?> _folder = Text("--cwd", "The folder it starts in; otherwise this one", "DIR");
     private readonly Option<string[]> _environment = new("--env") { Description = "A variable, added to this environment; several times", HelpName = "K=V" };
@@ -24,9 +26,6 @@ internal sealed class RunOptions
     private readonly Option<string?> _stopGrace = Text("--stop-grace", "How long a stop waits before it kills; otherwise 10s", "D");
     private readonly Option<string?> _outputCap = Text("--output-cap", "The most of its output that stays, for example 10MiB; otherwise 1GiB", "SIZE|none");
     private readonly Option<string?> _outputPolicy = Word("--output-policy", "At the cap: the first and last half stay (keep-ends, default), the last half (tail), or it is stopped (stop)", "keep-ends", "tail", "stop");
-    private readonly Option<bool> _detached = new("--detached") { Description = "The end and the stop of its parent pass it by" };
-    private readonly Option<string?> _children = Word("--children", "What its end does to tasks that it has started: it waits for them (wait, default), stops them (stop), or lets them go on (detach)", "wait", "stop", "detach");
-    private readonly Option<string?> _budget = Text("--budget", "What it and all that it starts may use together: time since its start, output, tasks ever started", "wall=D,output=SIZE,tasks=N");
     private readonly Option<string?> _in = Text("--in", "Start it after so long, not now", "D");
     private readonly Option<string?> _at = Text("--at", "Start it then, not now: 08:30, 2026-11-27T08:30 (both here), or with a zone", "TIME");
     private readonly Option<string?> _startBy = Text("--start-by", "It ends as timed out if it has not started by then, or so long after it may", "D|TIME");
@@ -34,6 +33,9 @@ internal sealed class RunOptions
     private readonly Option<long?> _retry = Verb.Number("--retry", "Try again when it fails, at most so often", least: 1);
     private readonly Option<string?> _retryBackoff = Text("--retry-backoff", "Wait so long before it is tried again, each time twice as long; otherwise 1s", "D");
     private readonly Option<string?> _retryOn = RetryOn();
+    private readonly Option<bool> _detached = new("--detached") { Description = "The end and the stop of its parent pass it by" };
+    private readonly Option<string?> _children = Word("--children", "What its end does to tasks that it has started: it waits for them (wait, default), stops them (stop), or lets them go on (detach)", "wait", "stop", "detach");
+    private readonly Option<string?> _budget = Text("--budget", "What it and all that it starts may use together: time since its start, output, tasks ever started", "wall=D,output=SIZE,tasks=N");
     private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
     private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
 
@@ -43,7 +45,7 @@ internal sealed class RunOptions
 
     public IEnumerable<Option> All =>
     [
-        Detach, _name, _session, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
+        Detach, _name, _session, _group, _notify, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
         _leftovers, _detached, _children, _budget, _in, _at, _startBy, _priority, _retry, _retryBackoff, _retryOn, _refuseWhenFull, _repeatable, IdempotencyKey,
     ];
 
@@ -54,10 +56,15 @@ internal sealed class RunOptions
         var labels = Verb.Pairs("--label", parsed.GetValue(_labels) ?? []);
         var environment = new Dictionary<string, string>(caller.Environment);
         foreach (var (name, value) in Verb.Pairs("--env", parsed.GetValue(_environment) ?? [])) environment[name] = value;
+        var session = parsed.GetValue(_session);
+        // What it starts itself belongs to the same.
+        if (session is not null && environment.ContainsKey(Caller.SessionVariable)) environment[Caller.SessionVariable] = session;
         return new()
         {
             Name = parsed.GetValue(_name),
-            Session = parsed.GetValue(_session),
+            Session = session ?? caller.Variable(Caller.SessionVariable),
+            Group = parsed.GetValue(_group),
+            Notify = parsed.GetValue(_notify),
             Labels = labels.Count > 0 ? labels : null,
             Timeout = parsed.GetValue(_timeout),
             IdleTimeout = parsed.GetValue(_idleTimeout),
@@ -65,14 +72,14 @@ internal sealed class RunOptions
             StopGrace = parsed.GetValue(_stopGrace),
             Repeatable = parsed.GetValue(_repeatable) ? true : null,
             WhenFull = parsed.GetValue(_refuseWhenFull) ? "refuse" : null,
-            Detached = parsed.GetValue(_detached) ? true : null,
-            Children = parsed.GetValue(_children),
-            Budget = Budget(parsed.GetValue(_budget)),
             In = parsed.GetValue(_in),
             At = parsed.GetValue(_at) is { } at ? LocalTime.Read("--at", at, now, TimeZoneInfo.Local) : null,
             StartBy = parsed.GetValue(_startBy) is { } startBy ? LocalTime.ReadUnlessLength("--start-by", startBy, now, TimeZoneInfo.Local) : null,
             Priority = parsed.GetValue(_priority),
             Retry = Retry(parsed),
+            Detached = parsed.GetValue(_detached) ? true : null,
+            Children = parsed.GetValue(_children),
+            Budget = Budget(parsed.GetValue(_budget)),
             Process = new()
             {
                 Argv = argv,
@@ -152,7 +159,7 @@ internal sealed class RunOptions
         },
     };
 
-    private static Option<string?> Word(string name, string description, params string[] words)
+    public static Option<string?> Word(string name, string description, params string[] words)
     {
         var option = Text(name, description, string.Join('|', words));
         option.Validators.Add(result =>

@@ -35,6 +35,14 @@ internal static class NoticeReader
     public static ImmutableArray<Notice> ReadOpenOf(Database database, TaskId task) =>
         ReadAll(database.Prepare(Select + "WHERE key >= ? AND key < ? AND open = 1 ORDER BY seq").With(NoticeWriting.KeyPrefix(task)).With(EndOfKeys(task)));
 
+    public static ImmutableArray<string> Addressees(Database database)
+    {
+        var names = ImmutableArray.CreateBuilder<string>();
+        using var row = database.Prepare("SELECT DISTINCT session FROM notices WHERE open = 1 ORDER BY session");
+        while (row.Step()) names.Add(row.Text(0));
+        return names.ToImmutable();
+    }
+
     public static ImmutableArray<SessionFacts> Sessions(Database database, string? name)
     {
         var names = new SortedSet<string>(StringComparer.Ordinal);

@@ -16,7 +16,9 @@ internal sealed class SetSessionWrite(SessionChange change) : StoreWrite<bool>
     {
         session.Prepare("INSERT INTO sessions (name, policy, closed_through) VALUES (?, 'push', 0) ON CONFLICT DO NOTHING").With(change.Name).Run();
         if (change.Policy is { } policy) session.Prepare("UPDATE sessions SET policy = ? WHERE name = ?").With(Columns.Of(policy)).With(change.Name).Run();
-        if (change.Closed) session.Prepare("UPDATE sessions SET closed_through = ? WHERE name = ?").With(session.LastNumber).With(change.Name).Run();
+        if (!change.Closed) return true;
+        session.Prepare("UPDATE sessions SET closed_through = ? WHERE name = ?").With(session.LastNumber).With(change.Name).Run();
+        session.Move(NoticeWriting.Closing(change.Name));
         return true;
     }
 }

@@ -73,4 +73,13 @@ internal static partial class Log
 
     [LoggerMessage(18, LogLevel.Critical, "Host {Host} ends: {Why}.")]
     public static partial void HostSuperseded(this ILogger log, HostId host, string why);
+
+    [LoggerMessage(60, LogLevel.Warning, "The look for notices to deliver failed and is tried again: {Failure}")]
+    public static partial void DeliveryFailed(this ILogger log, string failure);
+
+    [LoggerMessage(61, LogLevel.Warning, "Channel {Channel} does not reach session {Session}: {Failure}. It is tried again and again.")]
+    public static partial void ChannelFailed(this ILogger log, string channel, string session, string failure);
+
+    [LoggerMessage(62, LogLevel.Warning, "{Count} notices of session {Session} were dropped: {Reason}.")]
+    public static partial void NoticesDropped(this ILogger log, int count, string session, string reason);
 }

@@ -23,6 +23,8 @@ internal static class Milestone
     public const string StopVerified = "stop_verified";
     public const string TombstoneCommitted = "tombstone_committed";
     public const string FilesRemoved = "files_removed";
+    public const string NoticeHandedOver = "notice_handed_over";
+    public const string NoticeAcknowledged = "notice_acknowledged";
     public const string HostStarted = "host_started";
     public const string ListenerDisposed = "listener_disposed";
     public const string StoreClosed = "store_closed";

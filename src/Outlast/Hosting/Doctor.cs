@@ -7,10 +7,11 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, PlaceAudit audit, DueWatch due, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, PlaceAudit audit, DueWatch due, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, Courier courier, Pruner pruner, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
-    private const int EndedTasksLookedAt = 500;
+    private const int EndedTasksLookedAt = 500, ManyNotices = 1_000;
+    private static readonly TimeSpan LongUnread = TimeSpan.FromDays(1);
 
     public async Task<ImmutableArray<HostCheck>> ExamineAsync(HostFacts facts, CancellationToken cancel) =>
     [
@@ -23,6 +24,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         await QuarantineAsync(cancel),
         await SlotsAsync(cancel),
         Due(),
+        await NoticesAsync(cancel),
         await LeftoversAsync(facts, cancel),
         Platform(),
         .. surroundings.Examine(),
@@ -120,6 +122,31 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
             return new("due", CheckLevel.Warn, $"{overdue.Length} moments have passed and nothing has come of them yet: {string.Join("; ", overdue.Take(5).Select(o => $"task {o.Task}: {o.What}, {o.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}"))}",
                 measured, "if the check 'store' is well, look again in a minute");
         return new("due", CheckLevel.Ok, due.Next is { } next ? $"{count} moments are to come, the next at {next.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}" : "no task waits for a moment", measured);
+    }
+
+    private async Task<HostCheck> NoticesAsync(CancellationToken cancel)
+    {
+        var sessions = await store.SessionsAsync(cancel: cancel);
+        var open = sessions.Where(s => s.Waiting + s.HandedOver > 0).OrderByDescending(s => s.Waiting + s.HandedOver).ToList();
+        var notices = open.Sum(s => s.Waiting + s.HandedOver);
+        var measured = None.Add("sessions", Text(open.Count)).Add("open", Text(notices)).Add("dropped", Text(sessions.Sum(s => s.Dropped))).Add("neverFetched", Text(pruner.NeverFetched));
+        List<string> wrong = [.. courier.Troubles];
+        if (pruner.NeverFetched > 0) wrong.Add($"dropped by this host because nobody fetched them: {pruner.NeverFetched}");
+        string? unread = null;
+        foreach (var session in open.Take(100))
+        {
+            var count = session.Waiting + session.HandedOver;
+            if (await store.NoticesAsync(new() { Session = session.Name, Limit = 1 }, cancel) is not [var oldest]) continue;
+            var age = time.GetUtcNow() - oldest.At;
+            if (age < LongUnread && count < ManyNotices) continue;
+            unread ??= session.Name;
+            wrong.Add($"session {session.Name}: {count} wait to be acknowledged, the oldest for {Duration.Format(TimeSpan.FromMinutes(Math.Ceiling(age.TotalMinutes)))}");
+        }
+        if (wrong.Count == 0) return new("notices", CheckLevel.Ok, $"{notices} notices of {open.Count} sessions wait to be acknowledged", measured);
+        return new("notices", CheckLevel.Warn, string.Join("; ", wrong.Take(10)), measured,
+            unread is null ? null : $"read them: outlast inbox --session {unread} --ack; or, if nobody ever will: outlast session {unread} --close");
+
+        static string Text(int count) => count.ToString(CultureInfo.InvariantCulture);
     }
 
     private async Task<HostCheck> LeftoversAsync(HostFacts facts, CancellationToken cancel)

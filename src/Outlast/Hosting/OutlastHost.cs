@@ -13,7 +13,7 @@ namespace Outlast.Hosting;
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
     ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, DueWatch due, Executor executor, Stopper stopper, Watchdog watchdog, TreeBudgets budgets, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
-    Rescuer rescuer, Pruner pruner, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TaskMeter meter, HostGauges gauges, TimeProvider time,
+    Rescuer rescuer, Pruner pruner, Courier courier, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TaskMeter meter, HostGauges gauges, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null, FolderHold? hold = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
 {
@@ -66,6 +66,7 @@ internal sealed class OutlastHost(
         _loops.Add(outputBudget.KeepWithinAsync(_letGo.Token));
         _loops.Add(disk.KeepLookingAsync(_letGo.Token));
         _loops.Add(pruner.KeepPruningAsync(_letGo.Token));
+        _loops.Add(courier.KeepDeliveringAsync(_letGo.Token));
         foreach (var loop in _loops) _ = loop.ContinueWith(LogLoop, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 

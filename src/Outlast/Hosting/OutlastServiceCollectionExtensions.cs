@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Outlast;
+using Outlast.Delivery;
 using Outlast.Diagnostics;
 using Outlast.Hosting;
 using Outlast.Runners.Processes;
@@ -67,6 +68,15 @@ public static class OutlastServiceCollectionExtensions
         return builder;
     }
 
+    /// <summary>Adds a way by which notices reach sessions within this program. The inbox is there beside it.</summary>
+    /// <typeparam name="TChannel">Made once, with the program's services.</typeparam>
+    public static OutlastBuilder AddNoticeChannel<TChannel>(this OutlastBuilder builder) where TChannel : class, INoticeChannel
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<INoticeChannel, TChannel>();
+        return builder;
+    }
+
     private static string? SettingsFile(DataFolder folder)
     {
         try
@@ -92,6 +102,7 @@ public static class OutlastServiceCollectionExtensions
         AddOptions(s => s.Tree);
         AddOptions(s => s.Watchdog);
         AddOptions(s => s.Pruner);
+        AddOptions(s => s.Delivery);
         AddOptions(s => s.OutputWatch);
         AddOptions(s => s.OutputBudget);
         AddOptions(s => s.DiskGuard);
@@ -117,6 +128,9 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<OutputBudget>();
         services.AddSingleton<DiskGuard>();
         services.AddSingleton<Pruner>();
+        services.AddSingleton<Courier>();
+        services.AddSingleton<IInbox, Inbox>();
+        services.AddSingleton<ISessions, SessionDesk>();
         services.AddSingleton(s => new Surroundings(s.GetRequiredService<DataFolder>(), "/", Machine.UserId, Environment.GetEnvironmentVariable("HOME"), AppContext.BaseDirectory));
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Outlast.Delivery;
 using Outlast.Supervision;
 
 namespace Outlast.Hosting;
@@ -51,7 +52,15 @@ public sealed class OutlastSettings
         {
             Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max, "How long an ended task and its output are kept, from its end"),
             Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero, Duration.Max, "How long a removed task's id still says when and why it was removed"),
+            Notices = values.Time("retention.notices", new PrunerOptions().Notices, TimeSpan.Zero, Duration.Max, "How long a notice waits for somebody to fetch it, before it is dropped and counted as that"),
             Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "How often what is kept too long is looked for"),
+        };
+        Delivery = new DeliveryOptions
+        {
+            Batch = values.Count("delivery.batch", new DeliveryOptions().Batch, "How many notices a channel of this program is given at once", most: 1000),
+            Interval = values.Time("delivery.interval", new DeliveryOptions().Interval, TimeSpan.Zero, TimeSpan.FromHours(1), "The least time between two deliveries to one session by one channel; what comes about meanwhile goes together"),
+            TimeLimit = values.Time("delivery.timeLimit", new DeliveryOptions().TimeLimit, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How long a channel may take for a delivery; then it is tried again"),
+            RedeliverAfter = values.Time("delivery.redeliverAfter", new DeliveryOptions().RedeliverAfter, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "After how long a channel is given again what it handed over and nobody acknowledged"),
         };
         HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30), "After how long without open task and client a host that a verb started ends itself");
         HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain)");
@@ -80,6 +89,8 @@ public sealed class OutlastSettings
     public DiskGuardOptions DiskGuard { get; }
     /// <summary>How long what has ended is kept.</summary>
     public PrunerOptions Pruner { get; }
+    /// <summary>How notices go to channels.</summary>
+    public DeliveryOptions Delivery { get; }
     /// <summary>After how long without open task and client a host that a verb started ends itself. None: never.</summary>
     /// <value>30 minutes.</value>
     public TimeSpan? HostIdleTimeout { get; }
@@ -160,8 +171,8 @@ public sealed class OutlastSettings
             Read(Describe(key, Show(@default), $"a duration from {Duration.Format(least)} to {Duration.Format(most)}", about), @default, d => Show(d), text =>
                 (Duration.TryParse(text, out var d) && d >= least && d <= most, d), $"is no duration from {Duration.Format(least)} to {Duration.Format(most)}; write 90s, 10m or PT10M");
 
-        public int Count(string key, int @default, string about, string? defaultInWords = null) => Read(Describe(key, defaultInWords ?? Show(@default), "a number from 1 to 100000", about), @default, n => Show(n), text =>
-            (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000");
+        public int Count(string key, int @default, string about, string? defaultInWords = null, int most = 100_000) => Read(Describe(key, defaultInWords ?? Show(@default), $"a number from 1 to {most}", about), @default, n => Show(n), text =>
+            (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= most, n), $"is no number from 1 to {most}");
 
         public int? CountOrNone(string key, string about) => Read<int?>(Describe(key, "none", "a number from 1 to 100000, or none", about), null, Show, text =>
             text == "none" ? (true, null) : (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 100_000, n), "is no number from 1 to 100000, nor none");

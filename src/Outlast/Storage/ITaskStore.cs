@@ -61,12 +61,15 @@ public interface ITaskStore : IAsyncDisposable
     /// <returns>Those that were moved, as they are now.</returns>
     Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default);
 
+    /// <summary>The sessions that a notice is open for, by name.</summary>
+    Task<ImmutableArray<string>> AddresseesAsync(CancellationToken cancel = default);
+
     /// <summary>Every session that has a task, a notice or a policy of its own, by name.</summary>
     /// <param name="name">Only this one; it is there even if nobody ever used it.</param>
     /// <param name="cancel">Gives up.</param>
     Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default);
 
-    /// <summary>Sets what holds for a session.</summary>
+    /// <summary>Sets what holds for a session. When it is closed, its open notices are dropped with it.</summary>
     Task SetSessionAsync(SessionChange change, CancellationToken cancel = default);
 
     /// <summary>How many of a group's tasks there are, counted from their records.</summary>

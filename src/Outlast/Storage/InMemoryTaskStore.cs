@@ -105,13 +105,12 @@ public sealed class InMemoryTaskStore : ITaskStore
     public Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(move);
-        return Locked(() =>
-        {
-            var moved = _notices.Values.Where(n => NoticeWriting.Fits(move, n)).Select(n => NoticeWriting.Moved(move, n)).ToImmutableArray();
-            foreach (var notice in moved) _notices[notice.Seq] = notice;
-            return moved;
-        }, cancel);
+        return Locked(() => MoveNeedsLock(move), cancel);
     }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<string>> AddresseesAsync(CancellationToken cancel = default) =>
+        Locked(() => _notices.Values.Where(n => n.IsOpen).Select(n => n.Session).Distinct().Order(StringComparer.Ordinal).ToImmutableArray(), cancel);
 
     /// <inheritdoc/>
     public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => Locked(() =>
@@ -128,6 +127,7 @@ public sealed class InMemoryTaskStore : ITaskStore
         {
             var (policy, closedThrough) = _sessions.GetValueOrDefault(change.Name);
             _sessions[change.Name] = (change.Policy ?? policy, change.Closed ? _lastNumber : closedThrough);
+            if (change.Closed) MoveNeedsLock(NoticeWriting.Closing(change.Name));
             return true;
         }, cancel);
     }
@@ -228,6 +228,13 @@ public sealed class InMemoryTaskStore : ITaskStore
             _notices.Add(++_lastNotice, notice);
             told.Add(notice);
         }
+    }
+
+    private ImmutableArray<Notice> MoveNeedsLock(NoticeMove move)
+    {
+        var moved = _notices.Values.Where(n => NoticeWriting.Fits(move, n)).Select(n => NoticeWriting.Moved(move, n)).ToImmutableArray();
+        foreach (var notice in moved) _notices[notice.Seq] = notice;
+        return moved;
     }
 
     private GroupCount CountNeedsLock(string? session, string group, bool all)

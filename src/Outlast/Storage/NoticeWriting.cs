@@ -3,8 +3,17 @@ namespace Outlast.Storage;
 /// <summary>What becomes of a notice's draft when it is written, the same in every store: its key, what its group says, and whether its session is told at all.</summary>
 public static class NoticeWriting
 {
+    private const string Closed = "its session was closed";
+
     /// <summary>The start of the keys of a task's notices.</summary>
     public static string KeyPrefix(TaskId task) => $"task:{task}:";
+
+    /// <summary>Of which task a notice with that key would be; none if no notice can have it.</summary>
+    public static TaskId? TaskOf(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return key.Split(':', 3) is ["task", var id, _] && TaskId.TryParse(id, out var task) ? task : null;
+    }
 
     /// <summary>Whether the count of the group is needed to write it.</summary>
     public static bool NeedsGroup(RecordChange change, NoticeDraft draft)
@@ -29,9 +38,12 @@ public static class NoticeWriting
         var notice = new Notice(
             seq, KeyPrefix(after.Id) + draft.What, draft.Kind, after.Spec.Session!, after.Id, after.Number, draft.At, draft.Title, draft.Text, after.State, after.End?.Cause, after.Spec.Group);
         if (group is { } count) notice = WithGroup(notice, count);
-        if (closed) return notice with { Delivery = NoticeDelivery.Dropped, DroppedReason = "its session was closed" };
+        if (closed) return notice with { Delivery = NoticeDelivery.Dropped, DroppedReason = Closed };
         return policy == SessionPolicy.Never ? notice with { Delivery = NoticeDelivery.Dropped, DroppedReason = "its session is never told" } : notice;
     }
+
+    /// <summary>What becomes of a session's open notices when it is closed.</summary>
+    public static NoticeMove Closing(string session) => new(NoticeDelivery.Dropped) { Session = session, Reason = Closed };
 
     /// <summary>Whether a move concerns a notice.</summary>
     public static bool Fits(NoticeMove move, Notice notice)
@@ -59,6 +71,8 @@ public static class NoticeWriting
         if (notice.Kind == NoticeKind.Ended) return notice with { Text = $"{notice.Text} Of group '{notice.Group}' {count.Ended} of {count.All} ended." };
         var failed = count.Ended - count.Completed;
         var how = failed == 0 ? "all completed" : $"{count.Completed} completed, {failed} did not";
-        return notice with { Title = $"group {notice.Group}: all {count.All} ended", Text = $"The last of {count.All} tasks of group '{notice.Group}' has ended: {how}." };
+        return count.All == 1
+            ? notice with { Title = $"group {notice.Group}: its one task ended", Text = $"The only task of group '{notice.Group}' so far has ended: {how}." }
+            : notice with { Title = $"group {notice.Group}: all {count.All} ended", Text = $"The last of {count.All} tasks of group '{notice.Group}' has ended: {how}." };
     }
 }

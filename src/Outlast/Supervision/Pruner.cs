@@ -15,6 +15,10 @@ public sealed class PrunerOptions
     /// <value>One year.</value>
     public TimeSpan Tombstones { get; init; } = TimeSpan.FromDays(365);
 
+    /// <summary>How long a notice waits for somebody to fetch it; then it is dropped, in plain sight, and keeps its task no longer.</summary>
+    /// <value>90 days.</value>
+    public TimeSpan Notices { get; init; } = TimeSpan.FromDays(90);
+
     /// <summary>How often it looks.</summary>
     /// <value>One hour.</value>
     public TimeSpan Every { get; init; } = TimeSpan.FromHours(1);
@@ -25,6 +29,10 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
 {
     private const int Batch = 100;
     private bool _unfinished = true;
+    private int _neverFetched;
+
+    /// <summary>How many notices this host has dropped because nobody fetched them.</summary>
+    public int NeverFetched => Volatile.Read(ref _neverFetched);
 
     /// <summary>Prunes now and then. Never ends before <paramref name="letGo"/>.</summary>
     public async Task KeepPruningAsync(CancellationToken letGo)
@@ -50,6 +58,7 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
     public async Task<int> PruneAsync(CancellationToken letGo)
     {
         var now = time.GetUtcNow();
+        await DropNeverFetchedAsync(now - options.Notices, letGo);
         var removed = 0;
         while (true)
         {
@@ -62,6 +71,25 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
         }
         await store.ForgetAsync(now - options.Tombstones, now - options.Tasks, letGo);
         return removed;
+    }
+
+    private async Task DropNeverFetchedAsync(DateTimeOffset before, CancellationToken letGo)
+    {
+        var reason = $"nobody fetched it for {Duration.Format(options.Notices)}";
+        foreach (var session in await store.AddresseesAsync(letGo))
+        {
+            var dropped = 0;
+            while (true)
+            {
+                var old = await store.NoticesAsync(new() { Session = session, Before = before, Limit = Batch }, letGo);
+                if (old.IsEmpty) break;
+                dropped += (await store.MoveNoticesAsync(new(NoticeDelivery.Dropped) { Session = session, Keys = [.. old.Select(n => n.Key)], Reason = reason }, letGo)).Length;
+                if (old.Length < Batch) break;
+            }
+            if (dropped == 0) continue;
+            Interlocked.Add(ref _neverFetched, dropped);
+            log.NoticesDropped(dropped, session, reason);
+        }
     }
 
     /// <summary>Removes one task that has ended, now; none if it is not there any more, or open.</summary>

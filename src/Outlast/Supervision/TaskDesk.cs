@@ -11,6 +11,7 @@ namespace Outlast.Supervision;
 internal sealed class TaskDesk(
     ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, Pruner pruner, OutputDropping dropping, LiveGauge gauge, TaskWaits waits, TimeProvider time) : ITaskClient
 {
+    private const int MostNotices = 1_000;
     private const string OutputFile = "output.log", ErrorFile = "error.log";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private volatile Door _door;
@@ -44,7 +45,7 @@ internal sealed class TaskDesk(
         return AcceptAsync(batch.Tasks, isBatch: true, KeyOf(batch.IdempotencyKey, batch.BodyHash), cancel);
     }
 
-    public async Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default) => SnapWithLeftovers(await ledger.ReadAsync(id, cancel));
+    public async Task<TaskSnapshot> GetAsync(TaskId id, CancellationToken cancel = default) => await WithNoticesAsync(SnapWithLeftovers(await ledger.ReadAsync(id, cancel)), cancel);
 
     public async Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default)
     {
@@ -56,12 +57,12 @@ internal sealed class TaskDesk(
     {
         using var end = feed.WatchEnd(id);
         var record = await ledger.ReadAsync(id, cancel);
-        if (record.State.IsTerminal() || wait <= TimeSpan.Zero) return SnapWithLeftovers(record);
+        if (record.State.IsTerminal() || wait <= TimeSpan.Zero) return await WithNoticesAsync(SnapWithLeftovers(record), cancel);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         await Task.WhenAny(end.Ended, Task.Delay(wait < LongestWait ? wait : LongestWait, time, over.Token));
         await over.CancelAsync();
         cancel.ThrowIfCancellationRequested();
-        return end.Ended.IsCompletedSuccessfully ? SnapWithLeftovers(await end.Ended) : await GetAsync(id, cancel);
+        return end.Ended.IsCompletedSuccessfully ? await WithNoticesAsync(SnapWithLeftovers(await end.Ended), cancel) : await GetAsync(id, cancel);
     }
 
     public async Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default)
@@ -150,7 +151,8 @@ internal sealed class TaskDesk(
         if (!alive.IsEmpty && !command.Force) throw new LeftoversAliveException(record, alive);
         // The last that is ever known of them.
         var left = alive.IsEmpty ? "" : $", although processes that it left behind are alive: {string.Join(", ", alive.Select(p => $"{p.Pid} {p.Command}"))}";
-        if (await pruner.RemoveAsync(id, $"removed by {Describe(command.Actor)}{left}", cancel) is { } tombstone) return tombstone;
+        var told = record.Spec.Session is { } session && !(await store.NoticesAsync(new() { Session = session, Task = id, Limit = 1 }, cancel)).IsEmpty ? $"; session {session} is still to be told of it" : "";
+        if (await pruner.RemoveAsync(id, $"removed by {Describe(command.Actor)}{left}{told}", cancel) is { } tombstone) return tombstone;
         // Somebody else was faster: the tombstone answers.
         await ledger.ReadAsync(id, cancel);
         throw new TaskNotFoundException(id.ToString());
@@ -217,7 +219,9 @@ internal sealed class TaskDesk(
 
     private (string Field, string Problem)? FindBreach(TaskSpec spec) =>
         // Not when it is read: a submission that is repeated under its key is the one that came in time.
-        spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed") : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
+        spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed")
+        : spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is")
+        : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
 
     private ImmutableArray<TaskSnapshot> SnapRepeated(ImmutableArray<TaskRecord> records) => [.. records.Select(r => Snap(r) with { Repeated = true })];
 
@@ -260,6 +264,13 @@ internal sealed class TaskDesk(
         return record.End is { Leftovers: { IsEmpty: false } named } && runners.Has(record.Spec.Kind)
             ? snapshot with { Survivors = runners.For(record.Spec.Kind).FindLeftovers(executor.ContextOf(record), named) }
             : snapshot;
+    }
+
+    private async Task<TaskSnapshot> WithNoticesAsync(TaskSnapshot snapshot, CancellationToken cancel)
+    {
+        if (snapshot.Record.Spec.Session is not { } session) return snapshot;
+        var notices = await store.NoticesAsync(new() { Session = session, Task = snapshot.Record.Id, OpenOnly = false, Limit = MostNotices }, cancel);
+        return snapshot with { Notices = notices.GroupBy(n => n.Delivery).ToImmutableSortedDictionary(n => n.Key, n => n.Count()) };
     }
 
     private TaskSnapshot Snap(TaskRecord record)

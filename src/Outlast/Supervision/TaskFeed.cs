@@ -22,6 +22,9 @@ internal sealed class TaskFeed
     /// <summary>Told of every commit, once, before anybody who waits. Must not block.</summary>
     public event Action<CommitVerdict>? Committed;
 
+    /// <summary>The same for what sessions are told.</summary>
+    public NoticeFeed Notices { get; } = new();
+
     /// <summary>How many tasks somebody waits for; 0 when nobody waits.</summary>
     public int Waiting => _waiters.Count;
 
@@ -37,6 +40,7 @@ internal sealed class TaskFeed
             if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult(record);
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
+        Notices.Publish(committed.Notices);
     }
 
     /// <summary>Wakes whoever waits for events.</summary>

@@ -236,6 +236,41 @@ public sealed class CrashPointTests
         Assert.Equal(7, (int)(await stage.Host.EndAsync(id))["end"]!["exitCode"]!);
     }
 
+    [Theory]
+    [InlineData("after notice was handed over", Milestone.NoticeHandedOver)]
+    [InlineData("after notice was acknowledged", Milestone.NoticeAcknowledged)]
+    [Trait("Requirement", "U-41")]
+    [Trait("Requirement", "U-42")]
+    public async Task Dies_while_it_delivers(string name, string milestone)
+    {
+        _ = name;
+        const string inbox = "/v1/sessions/a%2Fb/inbox";
+        using var stage = new Stage();
+        stage.Command.Open();
+        string id;
+        using (var dying = HostProcess.Start(stage.Data, ["--at", milestone]))
+        {
+            await dying.ReadyAsync();
+            id = (string)(await stage.SubmitAsync(session: "a/b"))["id"]!;
+            await stage.Host.EndAsync(id);
+            await stage.TryAsync(HttpMethod.Get, inbox, null);
+            await stage.TryAsync(HttpMethod.Post, $"{inbox}/ack", new JsonObject { ["keys"] = new JsonArray($"task:{id}:ended") });
+            await dying.ExitedAsync();
+            Assert.Equal(137, dying.ExitCode);
+        }
+        using var next = await HostProcess.StartReadyAsync(stage.Data);
+        var notices = (await stage.Host.GetAsync(inbox)).Json["notices"]!.AsArray();
+        if (milestone == Milestone.NoticeAcknowledged)
+        {
+            Assert.Empty(notices);
+            return;
+        }
+        var notice = Assert.Single(notices)!;
+        Assert.Equal(($"task:{id}:ended", 2, "failed"), ((string)notice["key"]!, (int)notice["deliveries"]!, (string)notice["state"]!));
+        Assert.Equal(1, (int)(await stage.Host.SendAsync(HttpMethod.Post, $"{inbox}/ack", new JsonObject { ["through"] = (long)notice["seq"]! })).Json["count"]!);
+        Assert.Empty((await stage.Host.GetAsync(inbox)).Json["notices"]!.AsArray());
+    }
+
     private enum Conclusion
     {
         /// <summary>It was queued, and runs.</summary>
@@ -280,9 +315,13 @@ public sealed class CrashPointTests
         public GatedCommand Command { get; }
         public HostConnection Host { get; }
 
-        public async Task<JsonNode> SubmitAsync(bool stubborn = false)
+        public async Task<JsonNode> SubmitAsync(bool stubborn = false, string? session = null)
         {
-            var task = await Host.SubmitAsync(Key, Command.Argv(stubborn), Limits);
+            var task = await Host.SubmitAsync(Key, Command.Argv(stubborn), body =>
+            {
+                Limits(body);
+                body["session"] = session;
+            });
             Evidence.Acknowledged((string)task["id"]!, Key);
             return task;
         }
@@ -299,7 +338,7 @@ public sealed class CrashPointTests
             return new() { ["program"] = new JsonArray(program) };
         }
 
-        public async Task TryAsync(HttpMethod method, string path, JsonNode body, string? key = null)
+        public async Task TryAsync(HttpMethod method, string path, JsonNode? body, string? key = null)
         {
             try { await Host.SendAsync(method, path, body, key); }
             catch (Exception e) when (e is HttpRequestException or IOException) { }

@@ -15,6 +15,7 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
     private readonly ConcurrentDictionary<string, bool> _stopsAsked = new();
     private readonly ConcurrentDictionary<string, bool> _marksSeen = new();
     private readonly ConcurrentBag<FollowedOutput> _followed = [];
+    private readonly ConcurrentQueue<InboxEntry> _inboxes = new();
     private readonly Lock _lock = new();
 
     /// <summary>The id that was acknowledged first.</summary>
@@ -31,6 +32,9 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
     {
         lock (_lock) File.AppendAllText(_acknowledged, $"{id} {key}\n");
     }
+
+    /// <summary>Called by the one client of the session, as it happens to it.</summary>
+    public void Noticed(InboxEntry entry) => _inboxes.Enqueue(entry);
 
     public void Followed(FollowedOutput output) => _followed.Add(output);
 
@@ -54,6 +58,7 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
             Alive = ProcessTable.MarkedBy(data.Path),
             MarksSeen = [.. _marksSeen.Keys],
             Followed = [.. _followed],
+            Inboxes = [.. _inboxes],
         };
         var settled = (await host.EventsAsync()).Where(e => (string?)e["type"] == "task.ended").GroupBy(e => (string)e["task"]!).ToDictionary(g => g.Key, g => g.Count());
         var answers = ImmutableDictionary.CreateBuilder<string, HostAnswer>();
@@ -70,5 +75,5 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
     private static HostAnswer Answer(JsonNode task, int settled, Digest output) => new(
         (string)task["id"]!, (string)task["name"]!, (string)task["state"]!, (string?)task["end"]?["cause"], (int?)task["end"]?["exitCode"], (int)task["attempt"]!,
         task["endedAt"] is { } at ? DateTimeOffset.Parse((string)at!, CultureInfo.InvariantCulture) : null)
-    { SettledEvents = settled, Output = output };
+    { SettledEvents = settled, Output = output, Session = (string?)task["session"] };
 }

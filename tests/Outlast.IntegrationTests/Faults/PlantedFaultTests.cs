@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Outlast.IntegrationTests.Faults.Checking;
 using Outlast.TestKit;
 using Xunit;
@@ -82,6 +83,28 @@ public sealed class PlantedFaultTests : IDisposable
         Assert.Contains(await JudgeAsync(), v => v.Kind == ViolationKind.EarlyEnd && v.Task == id);
     }
 
+    [Theory]
+    [InlineData("DELETE FROM notices", false)]
+    [InlineData("UPDATE notices SET delivery = 'queued', open = 1", true)]
+    public async Task A_notice_that_is_gone_or_comes_again(string plant, bool acknowledges)
+    {
+        var kind = acknowledges ? ViolationKind.NoticeAgain : ViolationKind.NoticeMissing;
+        var reader = new InboxReader(
+            "s", 1, async cancel => [.. (await _host.InsistAsync(HttpMethod.Get, "/v1/sessions/s/inbox", cancel: cancel)).Json["notices"]!.AsArray().Select(n => ((string)n!["key"]!, (long)n["seq"]!))],
+            (keys, cancel) => _host.InsistAsync(HttpMethod.Post, "/v1/sessions/s/inbox/ack", new JsonObject { ["all"] = true }, cancel: cancel), _evidence);
+        using (var host = await HostProcess.StartReadyAsync(_data))
+        {
+            await RunToItsEndAsync("s");
+            if (acknowledges) await reader.FinishAsync(default);
+            if (acknowledges) Assert.Empty(await JudgeAsync("s"));
+            await host.KillAsync();
+        }
+        StoreFile.Plant(_data, plant);
+        using var next = await HostProcess.StartReadyAsync(_data);
+        await reader.FinishAsync(default);
+        Assert.Equal(kind, Assert.Single(await JudgeAsync("s")).Kind);
+    }
+
     public void Dispose()
     {
         _command.Open();
@@ -89,20 +112,20 @@ public sealed class PlantedFaultTests : IDisposable
         _scratch.Dispose();
     }
 
-    private async Task<string> SubmitAsync()
+    private async Task<string> SubmitAsync(string? session = null)
     {
-        var id = (string)(await _host.SubmitAsync(Key, _command.Argv()))["id"]!;
+        var id = (string)(await _host.SubmitAsync(Key, _command.Argv(), body => body["session"] = session))["id"]!;
         _evidence.Acknowledged(id, Key);
         return id;
     }
 
-    private async Task<string> RunToItsEndAsync()
+    private async Task<string> RunToItsEndAsync(string? session = null)
     {
         _command.Open();
-        var id = await SubmitAsync();
+        var id = await SubmitAsync(session);
         await _host.EndAsync(id);
         return id;
     }
 
-    private async Task<IReadOnlyList<Violation>> JudgeAsync() => Checker.Judge(await _evidence.GatherAsync(_host));
+    private async Task<IReadOnlyList<Violation>> JudgeAsync(params string[] read) => Checker.Judge(await _evidence.GatherAsync(_host) with { ReadToTheEnd = [.. read] });
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Outlast.IntegrationTests.Faults.Checking;
 using Outlast.TestKit;
 using Xunit;
@@ -14,7 +15,7 @@ namespace Outlast.IntegrationTests.Faults;
 [Collection(AloneCollection.Name)]
 public sealed class RandomKillTests(ITestOutputHelper output)
 {
-    private const int Submitters = 64;
+    private const int Submitters = 64, Sessions = 8;
     private static readonly TimeSpan LatestKill = TimeSpan.FromMilliseconds(300);
     private const int LongLifeEvery = 6;
     private static readonly TimeSpan LongLife = TimeSpan.FromSeconds(3);
@@ -23,6 +24,9 @@ public sealed class RandomKillTests(ITestOutputHelper output)
     private static readonly Dictionary<string, string> Settings = new() { ["OUTLAST_CONCURRENCY_PROCESSES"] = "24" };
 
     [Fact]
+    [Trait("Requirement", "D3")]
+    [Trait("Requirement", "U-42")]
+    [Trait("Requirement", "V-54")]
     public async Task Nothing_is_lost_doubled_cut_or_misreported()
     {
         var kills = Setting("OUTLAST_FAULT_KILLS") ?? 100;
@@ -35,7 +39,9 @@ public sealed class RandomKillTests(ITestOutputHelper output)
         using var enough = new CancellationTokenSource();
         using var giveUp = new CancellationTokenSource();
 
-        var clients = Enumerable.Range(0, Submitters).Select(n => new Submitter(n, seed, connection, collector).RunAsync(enough.Token, giveUp.Token)).ToArray();
+        var clients = Enumerable.Range(0, Submitters).Select(n => new Submitter(n, seed, SessionOf(n % Sessions), connection, collector).RunAsync(enough.Token, giveUp.Token)).ToArray();
+        var readers = Enumerable.Range(0, Sessions).Select(n => Reader(SessionOf(n), seed + n, connection, collector)).ToArray();
+        var reading = readers.Select(r => r.RunAsync(enough.Token, giveUp.Token)).ToArray();
         var sampler = SampleProcessesAsync(collector, enough.Token);
         var clock = Stopwatch.StartNew();
         await KillAgainAndAgainAsync(data, kills, new Random(seed));
@@ -46,8 +52,9 @@ public sealed class RandomKillTests(ITestOutputHelper output)
         giveUp.CancelAfter(Calm);
         try
         {
-            await Task.WhenAll([sampler, .. clients]);
+            await Task.WhenAll([sampler, .. clients, .. reading]);
             await NothingIsOpenAsync(connection, giveUp.Token);
+            await Task.WhenAll(readers.Select(r => r.FinishAsync(giveUp.Token)));
         }
         catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
         {
@@ -57,13 +64,26 @@ public sealed class RandomKillTests(ITestOutputHelper output)
         await Eventually.TrueAsync(() => ProcessTable.MarkedBy(data.Path).IsEmpty, "no process of any task is left");
         output.WriteLine($"calm after {clock.Elapsed.TotalSeconds:0} s");
 
-        var evidence = await collector.GatherAsync(connection) with { NoAttemptCanBeLost = true };
+        var evidence = await collector.GatherAsync(connection) with { NoAttemptCanBeLost = true, ReadToTheEnd = [.. Enumerable.Range(0, Sessions).Select(SessionOf)] };
         output.WriteLine(Summary(evidence));
         Assert.False(host.HasExited, host.Log);
         var violations = Checker.Judge(evidence);
         Assert.True(violations.IsEmpty, $"seed {seed}: {violations.Length} violations\n{string.Join('\n', violations.Take(50))}");
         Assert.True(evidence.Acknowledged.Length >= Submitters, "every submitter got through");
     }
+
+    private static string SessionOf(int n) => $"client/{n}";
+
+    private static InboxReader Reader(string session, int seed, HostConnection host, EvidenceCollector collector) => new(
+        session, seed,
+        async cancel => [.. (await host.InsistAsync(HttpMethod.Get, $"/v1/sessions/{Uri.EscapeDataString(session)}/inbox?wait=1s", cancel: cancel)).Json["notices"]!.AsArray().Select(n => ((string)n!["key"]!, (long)n["seq"]!))],
+        async (keys, cancel) =>
+        {
+            var reply = await host.InsistAsync(HttpMethod.Post, $"/v1/sessions/{Uri.EscapeDataString(session)}/inbox/ack", new JsonObject { ["keys"] = new JsonArray([.. keys.Select(k => (JsonNode)k)]) }, cancel: cancel);
+            // One that died before it could answer has acknowledged some.
+            Assert.Equal(keys.Count, (int)reply.Json["count"]! + (reply.Json["final"]?.AsArray().Count ?? 0));
+        },
+        collector);
 
     private static async Task KillAgainAndAgainAsync(DataFolder data, int kills, Random random)
     {
@@ -101,7 +121,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
     }
 
     private static string Summary(Evidence e) =>
-        $"{e.Acknowledged.Length} acknowledged, {e.Starts.Length} starts, {e.StopsAsked.Count} stops, {e.Followed.Length} followed, {e.Followed.Sum(f => f.Output.Length) / 1_000_000} MB to followers\n"
+        $"{e.Acknowledged.Length} acknowledged, {e.Starts.Length} starts, {e.StopsAsked.Count} stops, {e.Followed.Length} followed, {e.Followed.Sum(f => f.Output.Length) / 1_000_000} MB to followers, {e.Inboxes.Count(i => !i.Acknowledged)} deliveries of {e.Inboxes.Select(i => i.Key).Distinct().Count()} notices\n"
         + string.Join(", ", e.Answers.Values.GroupBy(a => $"{a.State} by {a.Cause}").OrderBy(g => g.Key).Select(g => $"{g.Count()} {g.Key}"));
 
     private static int? Setting(string name) =>

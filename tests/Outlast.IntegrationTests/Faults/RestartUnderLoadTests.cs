@@ -12,7 +12,7 @@ namespace Outlast.IntegrationTests.Faults;
 [Collection(AloneCollection.Name)]
 public sealed class RestartUnderLoadTests(ITestOutputHelper output)
 {
-    private const int Submitters = 64, Processes = 200, Restarts = 20;
+    private const int Submitters = 64, Sessions = 4, Processes = 200, Restarts = 20;
     private static readonly Dictionary<string, string> Settings = new() { ["OUTLAST_CONCURRENCY_PROCESSES"] = "300" };
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3), Timeout = TimeSpan.FromHours(10);
 
@@ -20,6 +20,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
     [Trait("Requirement", "V-07")]
     [Trait("Requirement", "V-35")]
     [Trait("Requirement", "B3")]
+    [Trait("Requirement", "V-41")]
     public async Task Nothing_acknowledged_is_lost_and_no_client_meets_an_error()
     {
         using var scratch = new ScratchFolder();
@@ -36,6 +37,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         var ids = lasting.SelectMany(l => l).ToList();
         output.WriteLine($"{ids.Count} processes after {clock.Elapsed.TotalSeconds:0} s");
         var clients = Enumerable.Range(0, Submitters).Select(n => WorkAsync(data, collector, n, ids[n], enough.Token, giveUp.Token)).ToArray();
+        var readers = Enumerable.Range(0, Sessions).Select(n => ReadInboxAsync(data, collector, n, enough.Token, giveUp.Token)).ToArray();
         var events = FollowEventsAsync(data, ids[^1], giveUp.Token);
 
         using var person = Connect(data);
@@ -50,6 +52,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
 
         await enough.CancelAsync();
         var extensions = await Task.WhenAll(clients);
+        await Task.WhenAll(readers);
         foreach (var (n, id) in ids.Index())
         {
             var task = await person.GetAsync(id, cancel: giveUp.Token);
@@ -65,7 +68,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         await Eventually.TrueAsync(() => ProcessTable.MarkedBy(data.Path).IsEmpty, "no process of any task is left");
         output.WriteLine($"calm after {clock.Elapsed.TotalSeconds:0} s");
 
-        var evidence = await collector.GatherAsync(connection) with { NoAttemptCanBeLost = true };
+        var evidence = await collector.GatherAsync(connection) with { NoAttemptCanBeLost = true, ReadToTheEnd = [.. Enumerable.Range(0, Sessions).Select(SessionOf)] };
         output.WriteLine($"{evidence.Acknowledged.Length} acknowledged, {evidence.StopsAsked.Count} stops, {evidence.Followed.Length} followed");
         var violations = Checker.Judge(evidence);
         Assert.True(violations.IsEmpty, $"{violations.Length} violations\n{string.Join('\n', violations.Take(50))}");
@@ -99,7 +102,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         for (; !enough.IsCancellationRequested; n++)
         {
             var plan = new PlannedTask(Invariant($"s{number}-{n}"), new(1, random.Next(1, 2000)), random.Next(3), Repeatable: false);
-            var id = await SubmitAsync(client, collector, plan, collector.Witness.Command(plan, 500, TimeSpan.FromMilliseconds(random.Next(100, 600))), giveUp);
+            var id = await SubmitAsync(client, collector, plan, collector.Witness.Command(plan, 500, TimeSpan.FromMilliseconds(random.Next(100, 600))), giveUp, SessionOf(number % Sessions));
             await client.ExtendAsync(lasting, new("+1m"), giveUp);
             await client.GetAsync(id, cancel: giveUp);
             await client.ListAsync(new() { Limit = 5 }, giveUp);
@@ -114,10 +117,23 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         return n;
     }
 
-    private static async Task<string> SubmitAsync(OutlastHttpClient client, EvidenceCollector collector, PlannedTask plan, IReadOnlyList<string> argv, CancellationToken giveUp)
+    private static string SessionOf(int n) => $"client {n}";
+
+    private static async Task ReadInboxAsync(DataFolder data, EvidenceCollector collector, int n, CancellationToken enough, CancellationToken giveUp)
+    {
+        using var client = Connect(data);
+        var session = SessionOf(n);
+        var reader = new InboxReader(
+            session, n, async cancel => [.. (await client.ReadInboxAsync(session, wait: TimeSpan.FromSeconds(1), cancel: cancel)).Notices.Select(notice => (notice.Key, notice.Seq))],
+            (keys, cancel) => client.AcknowledgeAsync(session, new(Keys: keys), cancel), collector);
+        await reader.RunAsync(enough, giveUp);
+        await reader.FinishAsync(giveUp);
+    }
+
+    private static async Task<string> SubmitAsync(OutlastHttpClient client, EvidenceCollector collector, PlannedTask plan, IReadOnlyList<string> argv, CancellationToken giveUp, string? session = null)
     {
         collector.Planned(plan);
-        var task = await client.SubmitAsync(new() { Name = plan.Key, Process = new() { Argv = argv, Cwd = "/" }, StopGrace = "400ms", Timeout = "10h" }, plan.Key, giveUp);
+        var task = await client.SubmitAsync(new() { Name = plan.Key, Session = session, Process = new() { Argv = argv, Cwd = "/" }, StopGrace = "400ms", Timeout = "10h" }, plan.Key, giveUp);
         collector.Acknowledged(task.Id, plan.Key);
         return task.Id;
     }

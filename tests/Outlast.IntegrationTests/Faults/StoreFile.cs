@@ -23,6 +23,13 @@ internal static class StoreFile
         database.Run($"DELETE FROM tasks WHERE id = '{TaskId.Parse(id)}'");
     }
 
+    /// <summary>Plants whatever a statement does.</summary>
+    public static void Plant(DataFolder data, string statement)
+    {
+        using var database = Database.OpenWriter(data.Database);
+        database.Run(statement);
+    }
+
     /// <summary>Plants an early end: a record that says, by every rule, that the running command has exited with that code.</summary>
     public static async Task EndAsync(DataFolder data, string id, int exitCode)
     {

@@ -4,7 +4,7 @@ using Outlast.IntegrationTests.Faults.Checking;
 namespace Outlast.IntegrationTests.Faults;
 
 /// <summary>One of many clients: submits a task, stops it or follows its output or just waits, and then the next; through any number of hosts.</summary>
-internal sealed class Submitter(int number, int seed, HostConnection host, EvidenceCollector collector)
+internal sealed class Submitter(int number, int seed, string session, HostConnection host, EvidenceCollector collector)
 {
     private readonly Random _random = new(unchecked((seed * 31) + (number * 7919)));
 
@@ -29,6 +29,7 @@ internal sealed class Submitter(int number, int seed, HostConnection host, Evide
         var argv = collector.Witness.Command(wish.Plan, wish.Portion, wish.Pause, wish.Stubborn);
         var task = await host.SubmitAsync(wish.Plan.Key, argv, body =>
         {
+            body["session"] = session;
             body["repeatable"] = wish.Plan.Repeatable;
             body["stopGrace"] = "400ms";
         }, giveUp);

@@ -15,7 +15,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings)
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings, Action<IServiceCollection>? more)
     {
         (Store, Runner, Time, Folder) = (store, runner, time, folder);
         var services = new ServiceCollection();
@@ -24,6 +24,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
         services.AddSingleton(store);
         services.AddSingleton<ITaskRunner>(runner);
         services.AddOutlast(folder, OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        more?.Invoke(services);
         if (disk is not null) services.AddSingleton(new DiskProbe(disk));
         // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
         if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts(), new TreeBudgets(store, new LiveAttempts(), time)));
@@ -39,6 +40,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public ManualTime Time { get; }
     public DataFolder Folder { get; }
     public ITaskClient Client => _services.GetRequiredService<ITaskClient>();
+    public IInbox Inbox => _services.GetRequiredService<IInbox>();
+    public ISessions Sessions => _services.GetRequiredService<ISessions>();
+    public Courier Courier => _services.GetRequiredService<Courier>();
     public IHostStatus Status => _services.GetRequiredService<IHostStatus>();
     public IHostDeparture Departure => _services.GetRequiredService<IHostDeparture>();
     public Watchdog Watchdog { get; }
@@ -56,9 +60,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
 
-    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, params (string Key, string Value)[] settings)
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, Action<IServiceCollection>? more = null, params (string Key, string Value)[] settings)
     {
-        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value));
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value), more);
         await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
         return host;
     }

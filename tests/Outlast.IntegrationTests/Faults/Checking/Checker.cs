@@ -20,6 +20,10 @@ internal static class Checker
         .. NothingOverIsAlive(evidence),
         .. EveryEndIsTrue(evidence),
         .. EveryEndIsToldOnce(evidence),
+        .. EveryEndReachesItsSession(evidence),
+        .. NothingComesAfterItsAcknowledgement(evidence),
+        .. NoticesComeInOrder(evidence),
+        .. NoticesAreTheSessionsOwn(evidence),
         .. OutputIsWhole(evidence),
         .. FollowersSawTheTruth(evidence),
     ];
@@ -102,6 +106,46 @@ internal static class Checker
         from a in e.Answers.Values
         where a.IsTerminal && a.SettledEvents != 1
         select new Violation(ViolationKind.SettledEvents, a.Id, $"{a.SettledEvents} terminal events");
+
+    private static IEnumerable<Violation> EveryEndReachesItsSession(Evidence e)
+    {
+        var came = e.Inboxes.Where(i => !i.Acknowledged).Select(i => i.Key).Distinct().ToLookup(TaskOf);
+        return from a in e.Answers.Values
+               where a.IsTerminal && a.Session is not null && e.ReadToTheEnd.Contains(a.Session)
+               let ends = came[a.Id].Where(k => k.EndsWith(":ended", StringComparison.Ordinal)).ToList()
+               where ends.Count != 1
+               select new Violation(ViolationKind.NoticeMissing, a.Id, $"session {a.Session} was told of its end under {ends.Count} keys: {Join(ends)}");
+    }
+
+    private static IEnumerable<Violation> NothingComesAfterItsAcknowledgement(Evidence e)
+    {
+        foreach (var session in e.Inboxes.GroupBy(i => i.Session))
+        {
+            var acknowledged = new HashSet<string>();
+            foreach (var entry in session)
+                if (entry.Acknowledged) acknowledged.Add(entry.Key);
+                else if (acknowledged.Contains(entry.Key)) yield return new(ViolationKind.NoticeAgain, TaskOf(entry.Key), $"{entry.Key} came to session {entry.Session} after its acknowledgement");
+        }
+    }
+
+    private static IEnumerable<Violation> NoticesComeInOrder(Evidence e)
+    {
+        foreach (var session in e.Inboxes.Where(i => !i.Acknowledged).GroupBy(i => i.Session))
+        {
+            var (seen, last) = (new HashSet<string>(), 0L);
+            foreach (var entry in session.Where(i => seen.Add(i.Key)))
+                if (entry.Seq < last) yield return new(ViolationKind.NoticeDisordered, TaskOf(entry.Key), $"number {entry.Seq} first came to session {entry.Session} after {last}");
+                else last = entry.Seq;
+        }
+    }
+
+    private static IEnumerable<Violation> NoticesAreTheSessionsOwn(Evidence e) =>
+        from entry in e.Inboxes.Where(i => !i.Acknowledged).DistinctBy(i => (i.Session, i.Key))
+        let task = e.Answers.GetValueOrDefault(TaskOf(entry.Key))
+        where task is null || task.Session != entry.Session || entry.Key.EndsWith(":ended", StringComparison.Ordinal) && !task.IsTerminal
+        select new Violation(ViolationKind.NoticeForeign, TaskOf(entry.Key), $"{entry.Key} came to session {entry.Session}; the task is {task?.State ?? "unknown"} and of {task?.Session ?? "no session"}");
+
+    private static string TaskOf(string key) => key.Split(':') is [_, var id, ..] ? id : key;
 
     private static IEnumerable<Violation> OutputIsWhole(Evidence e) =>
         from a in e.Answers.Values

@@ -18,10 +18,16 @@ public sealed class CheckerTests
         Acknowledged = [new(Id, "build")],
         Starts = [new(Id, 1, 4711, 812345)],
         Ends = [new(Id, 1, 4711, Noon)],
-        Answers = Answer(new HostAnswer(Id, "build", "failed", "exit", 7, 1, Noon.AddMilliseconds(5)) { Output = Plan.Output.Whole }),
+        Answers = Answer(new HostAnswer(Id, "build", "failed", "exit", 7, 1, Noon.AddMilliseconds(5)) { Output = Plan.Output.Whole, Session = "s" }),
+        Inboxes = [Came(4), Came(4), Acknowledged],
+        ReadToTheEnd = ["s"],
         MarksSeen = [Id],
         Followed = [new(Id, Plan.Output.Whole, SawEnd: true), new(Id, Plan.Output.Prefix(17), SawEnd: false)],
     };
+
+    private static InboxEntry Came(long seq) => new("s", $"task:{Id}:ended", seq, Acknowledged: false);
+
+    private static InboxEntry Acknowledged => Came(0) with { Acknowledged = true };
 
     private static HostAnswer CleanAnswer => Clean.Answers[Id];
 
@@ -74,7 +80,7 @@ public sealed class CheckerTests
         ["a process of a lost task"] = (ViolationKind.UnknownProcess, e => e with { Acknowledged = [], Answers = e.Answers.Clear() }),
         ["a process that was only seen"] = (ViolationKind.UnknownProcess, e => e with { Acknowledged = [], Starts = [], Answers = e.Answers.Clear() }),
         ["an attempt that the record does not know"] = (ViolationKind.UnknownProcess, e => e with { Starts = [new(Id, 2, 4711, 812345)] }),
-        ["a double acceptance"] = (ViolationKind.AcceptedTwice, e => e with { Answers = e.Answers.Add(OtherId, CleanAnswer with { Id = OtherId }), Ends = [.. e.Ends, new(OtherId, 1, 1, Noon)] }),
+        ["a double acceptance"] = (ViolationKind.AcceptedTwice, e => e with { Answers = e.Answers.Add(OtherId, CleanAnswer with { Id = OtherId, Session = null }), Ends = [.. e.Ends, new(OtherId, 1, 1, Noon)] }),
         ["a double run of one attempt"] = (ViolationKind.StartedTwice, e => e with { Starts = [.. e.Starts, new(Id, 1, 4712, 812346)] }),
         ["a repetition that nobody allowed"] = (ViolationKind.RepeatedUnasked, e => e with
         {
@@ -102,6 +108,11 @@ public sealed class CheckerTests
         ["for ever running"] = (ViolationKind.NotTerminal, e => e with { Answers = Answer(CleanAnswer with { State = "running", Cause = null }) }),
         ["two terminal events"] = (ViolationKind.SettledEvents, e => e with { Answers = Answer(CleanAnswer with { SettledEvents = 2 }) }),
         ["no terminal event"] = (ViolationKind.SettledEvents, e => e with { Answers = Answer(CleanAnswer with { SettledEvents = 0 }) }),
+        ["an end that nobody was told of"] = (ViolationKind.NoticeMissing, e => e with { Inboxes = [] }),
+        ["an end that was told under two keys"] = (ViolationKind.NoticeMissing, e => e with { Inboxes = [.. e.Inboxes, Came(5) with { Key = $"task:{Id}:again:ended" }] }),
+        ["a notice after its acknowledgement"] = (ViolationKind.NoticeAgain, e => e with { Inboxes = [.. e.Inboxes, Came(4)] }),
+        ["a notice after a later one"] = (ViolationKind.NoticeDisordered, e => e with { Inboxes = [Came(4), Came(3) with { Key = $"task:{Id}:warning:2" }] }),
+        ["another session's notice"] = (ViolationKind.NoticeForeign, e => e with { Inboxes = [.. e.Inboxes, Came(4) with { Session = "t" }] }),
         ["a cut at the end"] = (ViolationKind.OutputCut, e => e with { Answers = Answer(CleanAnswer with { Output = Plan.Output.Prefix(Plan.Output.Whole.Length - 1) }) }),
         ["no output at all"] = (ViolationKind.OutputCut, e => e with { Answers = Answer(CleanAnswer with { Output = Digest.Empty }) }),
         ["a cut in the middle"] = (ViolationKind.OutputForeign, e => e with { Answers = Answer(CleanAnswer with { Output = Digest.Of("1\n2\n4\n"u8) }) }),

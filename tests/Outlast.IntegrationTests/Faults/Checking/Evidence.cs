@@ -22,6 +22,8 @@ internal sealed record HostAnswer(string Id, string Name, string State, string? 
 {
     /// <summary>How many terminal events it has.</summary>
     public int SettledEvents { get; init; } = 1;
+    /// <summary>The session that is told of it.</summary>
+    public string? Session { get; init; }
     /// <summary>Its whole output, as the host gives it out.</summary>
     public Digest Output { get; init; } = Digest.Empty;
 
@@ -34,6 +36,9 @@ internal sealed record HostAnswer(string Id, string Name, string State, string? 
 /// <param name="SawEnd">Whether it saw the end.</param>
 /// <param name="Gaps">What the host said that it left out.</param>
 internal sealed record FollowedOutput(string Id, Digest Output, bool SawEnd, string Gaps = "");
+
+/// <summary>What the client of a session saw, in its order: that a notice came, or that its acknowledgement was answered.</summary>
+internal sealed record InboxEntry(string Session, string Key, long Seq, bool Acknowledged);
 
 /// <summary>All that the checker knows.</summary>
 internal sealed record Evidence
@@ -50,6 +55,10 @@ internal sealed record Evidence
     /// <summary>Task marks that were seen on any process at any time.</summary>
     public ImmutableHashSet<string> MarksSeen { get; init; } = [];
     public ImmutableArray<FollowedOutput> Followed { get; init; } = [];
+    /// <summary>Of each session in the order of its only client.</summary>
+    public ImmutableArray<InboxEntry> Inboxes { get; init; } = [];
+    /// <summary>Sessions whose client has read on until nothing was open.</summary>
+    public ImmutableHashSet<string> ReadToTheEnd { get; init; } = [];
     /// <summary>Whether nothing was done in the run that could lose an attempt: then none may be run again, allowed or not.</summary>
     public bool NoAttemptCanBeLost { get; init; }
 

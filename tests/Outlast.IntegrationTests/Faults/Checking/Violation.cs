@@ -25,6 +25,14 @@ internal enum ViolationKind
     NotTerminal,
     /// <summary>Not exactly one terminal event.</summary>
     SettledEvents,
+    /// <summary>An end of which its session was not told under exactly one key.</summary>
+    NoticeMissing,
+    /// <summary>A notice that came after its acknowledgement was answered.</summary>
+    NoticeAgain,
+    /// <summary>A notice that first came after a later one.</summary>
+    NoticeDisordered,
+    /// <summary>A notice of another session's task, or of one that has not ended.</summary>
+    NoticeForeign,
     /// <summary>Output is missing.</summary>
     OutputCut,
     /// <summary>Output that the process did not print.</summary>
