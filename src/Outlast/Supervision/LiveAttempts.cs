@@ -93,11 +93,10 @@ internal sealed class LiveAttempt
         return new WaitUnderWay(this);
     }
 
-    /// <summary>Who waits for tasks holds no place: they may need it.</summary>
     private void SettlePlace()
     {
-        // Within the lock, so that the last word is the newest.
-        lock (_lock) Place.Need(_waits == 0 && NeedsPlace(_record));
+        // One at a time, so that the last word is the newest.
+        lock (Place) Place.Need(NeedsPlace);
     }
 
     private sealed class WaitUnderWay(LiveAttempt attempt) : IDisposable
@@ -114,13 +113,13 @@ internal sealed class LiveAttempt
     }
 
     /// <summary>Whether it should have its place and has it not.</summary>
-    public bool LacksPlace
-    {
-        get { lock (_lock) return _waits == 0 && NeedsPlace(_record) && Place.IsOwed; }
-    }
+    public bool LacksPlace => NeedsPlace && Place.IsOwed;
 
-    /// <summary>A command that has children waits for them, as far as anybody can see, and holds no place, for they may need it; code says itself when it waits. Nor does who waits for an answer, which may take days.</summary>
-    private static bool NeedsPlace(TaskRecord record) => record.State != TaskState.Waiting && (record.Spec.Process is null || record.OpenChildren == 0);
+    /// <summary>Who waits for tasks holds no place, for they may need it; nor does who waits for an answer, which may take days. A command that has children waits for them, as far as anybody can see; code says itself when it waits.</summary>
+    private bool NeedsPlace
+    {
+        get { lock (_lock) return _waits == 0 && _record.State != TaskState.Waiting && (_record.Spec.Process is null || _record.OpenChildren == 0); }
+    }
 
     /// <summary>Starts the ladder if it is not under way.</summary>
     public void BeginStop(Func<Task<StopReport>> ladder)
