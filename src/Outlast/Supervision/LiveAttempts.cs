@@ -76,11 +76,10 @@ internal sealed class LiveAttempt
         return new WaitUnderWay(this);
     }
 
-    /// <summary>Who waits for tasks holds no place: they may need it.</summary>
     private void SettlePlace()
     {
-        // Within the lock, so that the last word is the newest.
-        lock (_lock) Place.Need(_waits == 0 && NeedsPlace(_record));
+        // One at a time, so that the last word is the newest.
+        lock (Place) Place.Need(NeedsPlace);
     }
 
     private sealed class WaitUnderWay(LiveAttempt attempt) : IDisposable
@@ -97,13 +96,13 @@ internal sealed class LiveAttempt
     }
 
     /// <summary>Whether it should have its place and has it not.</summary>
-    public bool LacksPlace
-    {
-        get { lock (_lock) return _waits == 0 && NeedsPlace(_record) && Place.IsOwed; }
-    }
+    public bool LacksPlace => NeedsPlace && Place.IsOwed;
 
-    /// <summary>Who waits for own children holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
-    private static bool NeedsPlace(TaskRecord record) => record is { OpenChildren: 0, State: not TaskState.Waiting };
+    /// <summary>Who waits for tasks holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
+    private bool NeedsPlace
+    {
+        get { lock (_lock) return _waits == 0 && _record is { OpenChildren: 0, State: not TaskState.Waiting }; }
+    }
 
     /// <summary>Starts the ladder if it is not under way.</summary>
     public void BeginStop(Func<Task<StopReport>> ladder)

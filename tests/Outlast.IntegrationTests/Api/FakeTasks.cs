@@ -140,6 +140,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
 
     public async Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default)
     {
+        ThrowFault();
         Waits.Add(command);
         var ends = command.Tasks.Where(id => !Find(id).Record.State.IsTerminal()).Select(id => Signal(id).Task).ToList();
         if (ends.Count > 0) await Task.WhenAny(command.Any ? Task.WhenAny(ends) : Task.WhenAll(ends), Task.Delay(command.Timeout, cancel));
