@@ -74,6 +74,12 @@ internal sealed partial class JsonFields
     /// <summary>Whether the field is there and an object.</summary>
     public bool IsObject(string name) => _left.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Object;
 
+    /// <summary>Whether the field is there and a text.</summary>
+    public bool IsText(string name) => _left.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.String;
+
+    /// <summary>Any value, to keep.</summary>
+    public JsonElement? Value(string name) => _left.Remove(name, out var value) ? value.Clone() : null;
+
     /// <summary>Takes a field without a look: it was refused already.</summary>
     public void Skip(string name) => _left.Remove(name);
 

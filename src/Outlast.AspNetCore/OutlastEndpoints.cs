@@ -35,6 +35,7 @@ public static class OutlastEndpoints
         Get("/v1/tasks/{id}", (a, c) => new TaskRoutes(a).GetAsync(c));
         Get("/v1/tasks/{id}/tree", (a, c) => new TaskRoutes(a).TreeAsync(c));
         Post("/v1/tasks/{id}/stop", (a, c) => new TaskRoutes(a).StopAsync(c));
+        Post("/v1/tasks/{id}/answer", (a, c) => new TaskRoutes(a).AnswerAsync(c));
         Post("/v1/tasks/{id}/extend", (a, c) => new TaskRoutes(a).ExtendAsync(c));
         Post("/v1/tasks/{id}/retry", (a, c) => new TaskRoutes(a).RetryAsync(c));
         Delete("/v1/tasks/{id}", (a, c) => new TaskRoutes(a).RemoveAsync(c));

@@ -61,6 +61,12 @@ internal sealed record Problem(int Status, string Type, string Title)
             Detail = e.Message,
             Extensions = [.. Named(e.Record), ("taken", e.Taken), ("why", Names.Of(e.Why)), .. e.Record.Spec.Process is { } process ? [("stdin", (object)Names.Of(process.Stdin.Kind))] : ImmutableArray<(string, object)>.Empty],
         },
+        QuestionOverException { Record: var r } e => new(409, ProblemTypes.QuestionOver, "There is no question to answer")
+        {
+            Detail = e.Message,
+            Extensions = [.. Named(r), .. r.Question?.Answer is { } won ? [.. won.Text is { } text ? ImmutableArray.Create(("answer", (object)text)) : [], ("by", (object)won.Actor.Id)] : ImmutableArray<(string, object)>.Empty],
+        },
+        InvalidAnswerException e => Invalid(new Dictionary<string, string[]> { ["text"] = [$"'{JsonFields.Shorten(e.Text)}' is not one of {string.Join(", ", e.Record.Question?.Choices ?? [])}"] }, "The answer cannot be accepted"),
         ParentEndedException { Parent: var p } e => new(409, ProblemTypes.ParentEnded, "The parent can start no child any more")
         {
             Detail = e.Message,

@@ -15,7 +15,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
     private const int LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "handler", "external", "input"], StringComparer.Ordinal);
+        ["agent", "external"], StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, NotifyPolicy> NotifyPolicies = Words(Enum.GetValues<NotifyPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
@@ -60,18 +60,22 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
 
     private ReadSubmission Read(JsonFields fields)
     {
-        var process = ReadProcess(fields);
-        CheckKind(fields);
+        var (handler, input) = ReadHandler(fields);
+        var process = ReadProcess(fields, isNeeded: handler is null);
+        CheckKind(fields, handler is null ? TaskKind.Process : TaskKind.Handler);
+        var limits = handler is null
+            ? (Timeout: defaults.ProcessTimeout, IdleTimeout: defaults.ProcessIdleTimeout, IdleWarning: defaults.ProcessIdleWarning, StopGrace: defaults.ProcessStopGrace)
+            : (Timeout: defaults.HandlerTimeout, IdleTimeout: defaults.HandlerIdleTimeout, IdleWarning: defaults.HandlerIdleWarning, StopGrace: defaults.HandlerStopGrace);
         var name = ReadLine(fields, "name", LongestName);
         var session = ReadLine(fields, "session", LongestName);
         var group = ReadLine(fields, "group", LongestName);
         var labels = ReadLabels(fields);
         var parent = fields.Id("parent");
         var notify = ReadNotify(fields, session ?? parent?.ToString(), group);
-        var timeout = fields.Limit("timeout", out var wall) ? wall : defaults.ProcessTimeout;
-        var idleTimeout = fields.Limit("idleTimeout", out var idle) ? idle : defaults.ProcessIdleTimeout;
-        var idleWarning = ReadIdleWarning(fields, idleTimeout);
-        var stopGrace = ReadStopGrace(fields);
+        var timeout = fields.Limit("timeout", out var wall) ? wall : limits.Timeout;
+        var idleTimeout = fields.Limit("idleTimeout", out var idle) ? idle : limits.IdleTimeout;
+        var idleWarning = ReadIdleWarning(fields, limits.IdleWarning, idleTimeout);
+        var stopGrace = ReadStopGrace(fields, limits.StopGrace);
         var repeatable = fields.Flag("repeatable") ?? false;
         var refuse = fields.Word("whenFull", WhenFull) ?? false;
         var (notBefore, startBy) = StartFields.ReadMoments(fields, time.GetUtcNow());
@@ -83,12 +87,14 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
-            Name = name ?? DefaultName(process),
+            Name = name ?? handler ?? DefaultName(process),
             Session = session,
             Group = group,
             Notify = notify,
             Labels = labels,
             Process = process,
+            Handler = handler,
+            Input = input,
             Timeout = timeout,
             IdleTimeout = idleTimeout,
             IdleWarning = idleWarning,
@@ -105,13 +111,13 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         }, parent);
     }
 
-    private ProcessSpec? ReadProcess(JsonFields task)
+    private ProcessSpec? ReadProcess(JsonFields task, bool isNeeded)
     {
         // As it is read back, the names stand beside the process as well.
         var besides = task.Texts("envNames");
         if (!task.Has("process"))
         {
-            if (!task.Has("agent") && !task.Has("handler")) task.Fail("process", "one of process, handler and agent is needed");
+            if (isNeeded && !task.Has("agent")) task.Fail("process", "one of process, handler and agent is needed");
             return null;
         }
         if (task.Object("process") is not { } fields) return null;
@@ -143,6 +149,26 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             Umask = umask,
             OpenFiles = openFiles,
         };
+    }
+
+    private static (string? Handler, JsonElement? Input) ReadHandler(JsonFields task)
+    {
+        if (!task.Has("handler"))
+        {
+            if (task.Has("input")) task.Fail("input", "goes with a handler");
+            task.Skip("input");
+            return (null, null);
+        }
+        if (task.Has("process"))
+        {
+            task.Fail("handler", "is given as well as process; give one of them");
+            task.Skip("process");
+        }
+        var isText = task.IsText("handler");
+        if (ReadLine(task, "handler", LongestName) is { } handler) return (handler, task.Value("input"));
+        if (isText) task.Fail("handler", "has no name");
+        // What is wrong has been said; the rest is looked at all the same.
+        return ("", task.Value("input"));
     }
 
     private static ImmutableArray<string> ReadArgv(JsonFields fields)
@@ -246,11 +272,11 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         return null;
     }
 
-    private static void CheckKind(JsonFields fields)
+    private static void CheckKind(JsonFields fields, TaskKind run)
     {
         if (fields.Text("kind") is not { } kind) return;
         if (!Names.TryParse<TaskKind>(kind, out var known)) fields.Fail("kind", $"'{JsonFields.Shorten(kind)}' is not one of {string.Join(", ", Names.All<TaskKind>())}");
-        else if (known != TaskKind.Process) fields.Fail("kind", $"does not agree: '{kind}' is not what is to be run");
+        else if (known != run) fields.Fail("kind", $"does not agree: '{kind}' is not what is to be run");
     }
 
     private static ImmutableSortedDictionary<string, string> ReadLabels(JsonFields fields)
@@ -276,18 +302,18 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         return wall is null && output is null && tasks is null ? null : new(wall, output, (int?)tasks);
     }
 
-    private TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? idleTimeout)
+    private static TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? usual, TimeSpan? idleTimeout)
     {
         var wasSet = fields.Limit("idleWarning", out var warning);
-        if (!wasSet) return TaskDefaults.MoveWarning(defaults.ProcessIdleWarning, warningWasSet: false, idleTimeout);
+        if (!wasSet) return TaskDefaults.MoveWarning(usual, warningWasSet: false, idleTimeout);
         if (warning >= idleTimeout) fields.Fail("idleWarning", $"must be shorter than idleTimeout ({Duration.Format(idleTimeout.Value)})");
         return warning;
     }
 
-    private TimeSpan ReadStopGrace(JsonFields fields)
+    private static TimeSpan ReadStopGrace(JsonFields fields, TimeSpan usual)
     {
         // A stop is bounded: where a limit may be "none", a grace of none is no grace.
-        return fields.Limit("stopGrace", out var grace) ? grace ?? TimeSpan.Zero : defaults.ProcessStopGrace;
+        return fields.Limit("stopGrace", out var grace) ? grace ?? TimeSpan.Zero : usual;
     }
 
     /// <summary>Of what the session is told: without one there is nobody, and without a group no end of one.</summary>

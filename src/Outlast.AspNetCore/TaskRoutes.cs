@@ -8,7 +8,7 @@ namespace Outlast.AspNetCore;
 /// <summary>Tasks: submitted, read, listed, stopped, extended, run again, removed.</summary>
 internal sealed class TaskRoutes(Api api)
 {
-    private const int LongestKey = 200;
+    private const int LongestKey = 200, LongestAnswer = 64 * 1024;
 
     public async Task SubmitAsync(HttpContext context)
     {
@@ -129,6 +129,18 @@ internal sealed class TaskRoutes(Api api)
         errors.ThrowIfAny("The limits cannot be moved");
         var command = new ExtendCommand(Caller.Of(context), timeout, idleTimeout);
         await AnswerAsync(context, StatusCodes.Status200OK, await api.Tasks.ExtendAsync(id, command, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    public async Task AnswerAsync(HttpContext context)
+    {
+        var id = Api.IdOf(context);
+        var (errors, fields) = await ReadBodyAsync(context).ConfigureAwait(false);
+        var isGiven = fields.Has("text");
+        var text = fields.Text("text", LongestAnswer);
+        if (!isGiven || text is not null && string.IsNullOrWhiteSpace(text)) fields.Fail("text", "is missing: what is the answer?");
+        fields.FailOnRest(new HashSet<string>());
+        errors.ThrowIfAny("The answer cannot be accepted");
+        await AnswerAsync(context, StatusCodes.Status200OK, await api.Tasks.AnswerAsync(id, new(text!, Caller.Of(context)), CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     public async Task RetryAsync(HttpContext context)

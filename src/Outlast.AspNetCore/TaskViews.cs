@@ -37,6 +37,8 @@ internal static class TaskViews
             Queue = snapshot.Queue is { } queue ? new(queue.Position, queue.WaitsFor) : null,
             Process = snapshot.Process is { } p ? new(p.Pid, p.CommandPid, p.BootId, p.StartTicks) : null,
             Adoptions = record.Adoptions,
+            Progress = snapshot.Progress is { } progress ? new(progress.Fraction, progress.Text, progress.Done, progress.Total, progress.Unit) : null,
+            Question = record.Question is { } question ? Of(question) : null,
             IdleMs = Milliseconds(snapshot.Idle),
             Stop = record.Stop is { } stop ? Of(stop) : null,
             Phase = record.IsFinishing ? "finishing" : null,
@@ -110,6 +112,7 @@ internal static class TaskViews
             Process = spec.Process is null ? null : Of(spec.Process, names!),
             Agent = spec.Agent,
             Handler = spec.Handler,
+            Input = spec.Input,
             TimeoutMs = Milliseconds(spec.Timeout),
             IdleTimeoutMs = Milliseconds(spec.IdleTimeout),
             IdleWarningMs = Milliseconds(spec.IdleWarning),
@@ -176,6 +179,15 @@ internal static class TaskViews
         Result = end.Result,
         Evidence = end.Evidence,
         Resources = end.Resources is { } used ? new((long)used.Wall.TotalMilliseconds, Milliseconds(used.Cpu), used.PeakBytes) : null,
+    };
+
+    private static QuestionView Of(Question question) => new(question.Text, question.AskedAt)
+    {
+        Name = question.Name,
+        Choices = question.Choices is { IsDefaultOrEmpty: false } choices ? choices : null,
+        ExpiresAt = question.ExpiresAt,
+        Default = question.Default,
+        Answer = question.Answer is { } answer ? new(answer.Text, Of(answer.Actor), answer.At) : null,
     };
 
     private static ActorView Of(Actor actor) => new(Names.Of(actor.Type), actor.Id, actor.Via);

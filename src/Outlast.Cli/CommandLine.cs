@@ -20,6 +20,7 @@ internal static class CommandLine
         ("wait", "Wait for the end of tasks; of one, end with its exit code", WaitVerb.Create),
         ("stop", "Stop tasks with all they started: by name, by filter, or all", StopVerb.Create),
         ("extend", "Move the limits of a task that has not ended", ExtendVerb.Create),
+        ("answer", "Answer the question that a task waits for", AnswerVerb.Create),
         ("send", "Write to the standard input of a task, or end it", SendVerb.Create),
         ("retry", "Run an ended task again, as a new one", RetryVerb.Create),
         ("prune", "Remove ended tasks and their output: by name, or by age", PruneVerb.Create),

@@ -86,6 +86,11 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
     public Task<TaskView> ExtendAsync(string id, ExtendRequestBody request, CancellationToken cancel = default) =>
         AskAsync(() => Post($"{Route(id)}/extend", request, OutlastJson.Wire.ExtendRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);
 
+    /// <summary>Answers the question that a task waits for. When this returns, the answer is on disk. Repeated only while it is certain that the host has not begun with it.</summary>
+    /// <remarks>A question that was answered before or has expired is an <see cref="OutlastProblemException"/> of type <see cref="ProblemTypes.QuestionOver"/>, which says what won.</remarks>
+    public Task<TaskView> AnswerAsync(string id, string text, CancellationToken cancel = default) =>
+        AskAsync(() => Post($"{Route(id)}/answer", new(text), OutlastJson.Wire.AnswerRequestBody), OutlastJson.Wire.TaskView, repeatable: false, cancel);
+
     /// <summary>Runs an ended task again, as a new one. When this returns, the new one is on disk.</summary>
     /// <param name="id">The ended task.</param>
     /// <param name="idempotencyKey">The same key again gives the same new task. A client that retries makes one up where none is given.</param>

@@ -17,6 +17,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(SubmitManyRequest))]
 [JsonSerializable(typeof(StopRequestBody))]
 [JsonSerializable(typeof(ExtendRequestBody))]
+[JsonSerializable(typeof(AnswerRequestBody))]
 [JsonSerializable(typeof(InputView))]
 [JsonSerializable(typeof(RemovedView))]
 [JsonSerializable(typeof(LeftoversView))]

@@ -31,6 +31,8 @@ public static class ProblemTypes
     public const string InputFull = "urn:outlast:input-full";
     /// <summary>409: it takes no input; with <c>why</c> (<c>never_open</c>, <c>unread</c>, <c>ended</c>), <c>stdin</c> (what it has), <c>taken</c>, <c>id</c>, <c>number</c>, <c>state</c>.</summary>
     public const string InputClosed = "urn:outlast:input-closed";
+    /// <summary>409: the task asks nothing, or its question was answered before or has expired; with <c>answer</c> and <c>by</c> (what won, where something did), <c>id</c>, <c>number</c>, <c>state</c>.</summary>
+    public const string QuestionOver = "urn:outlast:question-over";
     /// <summary>409: the parent is over or asked to stop; with <c>parent</c>, <c>state</c>.</summary>
     public const string ParentEnded = "urn:outlast:parent-ended";
     /// <summary>409: the tree has no room for another task; with <c>limit</c> (<c>tree.depth</c>, <c>tree.children</c>, <c>budget.tasks</c>), <c>has</c>, <c>max</c>, <c>above</c> (whose limit it is).</summary>

@@ -19,6 +19,10 @@ public sealed record SubmitRequest
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
     /// <summary>The OS process to run.</summary>
     public ProcessRequest? Process { get; init; }
+    /// <summary>The registered handler to run, instead of a process.</summary>
+    public string? Handler { get; init; }
+    /// <summary>What the handler is given.</summary>
+    public System.Text.Json.JsonElement? Input { get; init; }
     /// <summary>The wall-clock limit.</summary>
     public string? Timeout { get; init; }
     /// <summary>The inactivity limit.</summary>
@@ -108,3 +112,7 @@ public sealed record StopRequestBody(string? Reason = null, bool? Now = null, bo
 
 /// <summary>The body of <c>POST /v1/tasks/{id}/extend</c>: with <c>+</c> added to what is left, without counted from now; <c>none</c> lifts the limit.</summary>
 public sealed record ExtendRequestBody(string? Timeout = null, string? IdleTimeout = null);
+
+/// <summary>The body of <c>POST /v1/tasks/{id}/answer</c>.</summary>
+/// <param name="Text">The answer; one of the choices, where there are some.</param>
+public sealed record AnswerRequestBody(string Text);

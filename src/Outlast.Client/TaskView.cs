@@ -50,6 +50,8 @@ public sealed record TaskView
     public int Adoptions { get; init; }
     /// <summary>How far the work is, where it says so.</summary>
     public ProgressView? Progress { get; init; }
+    /// <summary>What it asks, or asked last.</summary>
+    public QuestionView? Question { get; init; }
     /// <summary>How long it has been silent; only while it runs.</summary>
     public long? IdleMs { get; init; }
     /// <summary>What it uses now; only of a running task, and only when asked for.</summary>
@@ -93,6 +95,8 @@ public sealed record SpecView
     public string? Agent { get; init; }
     /// <summary>The registered handler.</summary>
     public string? Handler { get; init; }
+    /// <summary>What the handler or the agent is given.</summary>
+    public JsonElement? Input { get; init; }
     /// <summary>The wall-clock limit; absent: none.</summary>
     public long? TimeoutMs { get; init; }
     /// <summary>The inactivity limit; absent: none.</summary>
@@ -177,7 +181,32 @@ public sealed record QueueView(int Position, string WaitsFor);
 public sealed record ProcessView(int Pid, int? CommandPid, string BootId, long StartTicks);
 
 /// <summary>How far the work is.</summary>
-public sealed record ProgressView(double? Fraction, string? Text);
+/// <param name="Fraction">From 0 to 1.</param>
+/// <param name="Text">In words.</param>
+/// <param name="Done">So many of <paramref name="Total"/> <paramref name="Unit"/>.</param>
+/// <param name="Total">Of how many.</param>
+/// <param name="Unit">Of what: <c>files</c>.</param>
+public sealed record ProgressView(double? Fraction, string? Text, long? Done = null, long? Total = null, string? Unit = null);
+
+/// <summary>What a task waits for somebody to say.</summary>
+/// <param name="Text">The question.</param>
+/// <param name="AskedAt">When.</param>
+public sealed record QuestionView(string Text, DateTimeOffset AskedAt)
+{
+    /// <summary>Which question of the task it is.</summary>
+    public string? Name { get; init; }
+    /// <summary>The answers that are taken; absent: any text.</summary>
+    public IReadOnlyList<string>? Choices { get; init; }
+    /// <summary>When nobody may answer any more.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+    /// <summary>The answer that expiry gives.</summary>
+    public string? Default { get; init; }
+    /// <summary>What was answered, once it was.</summary>
+    public AnswerView? Answer { get; init; }
+}
+
+/// <summary>What was answered, by whom; without a text it expired.</summary>
+public sealed record AnswerView(string? Text, ActorView Actor, DateTimeOffset At);
 
 /// <summary>What a running task uses, measured when it was read.</summary>
 /// <param name="CpuMs">CPU time so far.</param>

@@ -63,6 +63,11 @@ public interface ITaskClient
     /// <exception cref="DrainingException">The host is going away; some may be alive.</exception>
     Task<LeftoverSnapshot> StopLeftoversAsync(TaskId id, StopCommand command, CancellationToken cancel = default);
 
+    /// <summary>Answers the question that a task waits for. When it returns, the answer is on disk; where a host runs the task it goes on, otherwise it is queued, first in line.</summary>
+    /// <exception cref="QuestionOverException">It asks nothing: it was answered before, or the question has expired, or the task has ended. The first wins.</exception>
+    /// <exception cref="InvalidAnswerException">The question takes other answers.</exception>
+    Task<TaskSnapshot> AnswerAsync(TaskId id, AnswerCommand command, CancellationToken cancel = default);
+
     /// <summary>Runs an ended task again, as a new one with the same spec: environment, session, labels, group. Its parent is the same if that still takes children, otherwise it has none; moments (not before, start by) are not repeated. The ended task is told in the same commit.</summary>
     /// <exception cref="TaskNotEndedException">It has not ended.</exception>
     /// <exception cref="TaskRemovedException">It was removed, and its spec with it.</exception>
@@ -140,6 +145,8 @@ public sealed record TaskSnapshot(TaskRecord Record)
     public DateTimeOffset? LastActivityAt { get; init; }
     /// <summary>How long it has been silent. Only while running or stopping.</summary>
     public TimeSpan? Idle { get; init; }
+    /// <summary>How far it says that it is. Only while a host runs it.</summary>
+    public TaskProgress? Progress { get; init; }
     /// <summary>How much it has printed, now.</summary>
     public OutputFacts Output { get; init; } = Record.Output;
     /// <summary>Its process as far as it is known now, the command's own pid once it was seen.</summary>
@@ -231,6 +238,11 @@ public sealed record WaitResult(bool Done, ImmutableArray<TaskSnapshot> Ended, I
 
 /// <summary>That somebody wants a task to stop.</summary>
 public sealed record StopCommand(EndCause Cause, Actor Actor, string? Reason = null, bool Now = false);
+
+/// <summary>That somebody answers a task's question.</summary>
+/// <param name="Text">What; one of the choices, where there are some.</param>
+/// <param name="Actor">Who.</param>
+public sealed record AnswerCommand(string Text, Actor Actor);
 
 /// <summary>That somebody wants an ended task to run again.</summary>
 /// <param name="Actor">Who.</param>

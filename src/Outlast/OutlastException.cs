@@ -203,3 +203,29 @@ public sealed class QuestionOverException(TaskRecord record) : OutlastException(
         _ => $"Task {record.Number} waits no longer: it is {Names.Of(record.State)}.",
     };
 }
+
+/// <summary>A task that was asked to stop is refused what it asked for. Let it through: the task ends by its stop, whether it is caught or not.</summary>
+public sealed class TaskStoppedException(TaskId task, StopRequest stop, CancellationToken token)
+    : OperationCanceledException($"Task {task} is asked to stop (cause {Names.Of(stop.Cause)}){(stop.Reason is { } reason ? $": {reason}" : "")}.", token)
+{
+    /// <summary>The task.</summary>
+    public TaskId Task { get; } = task;
+    /// <summary>The stop: by whom and why.</summary>
+    public StopRequest Stop { get; } = stop;
+}
+
+/// <summary>A child whose result is wanted has not completed.</summary>
+public sealed class ChildFailedException(TaskRecord child) : OutlastException($"Task {child.Number} ({child.Spec.Name}) gives no result: {(child.End is { } end ? $"{Names.Of(end.State)}, {end.Reason}" : $"it is {Names.Of(child.State)}")}.")
+{
+    /// <summary>The child, as it ended.</summary>
+    public TaskRecord Child { get; } = child;
+}
+
+/// <summary>The answer is none of those that the question takes.</summary>
+public sealed class InvalidAnswerException(TaskRecord record, string text) : OutlastException($"'{text}' answers nothing: task {record.Number} takes {string.Join(", ", record.Question?.Choices ?? [])}.")
+{
+    /// <summary>The task that asks.</summary>
+    public TaskRecord Record { get; } = record;
+    /// <summary>What was answered.</summary>
+    public string Text { get; } = text;
+}

@@ -64,10 +64,10 @@ public sealed record TaskSpec
     public TaskKind Kind => Process is not null ? TaskKind.Process : Agent is not null ? TaskKind.Agent : TaskKind.Handler;
 }
 
-/// <summary>What a task and everything below it, detached children aside, may use together. What is spent ends the tree, cause <see cref="EndCause.Budget"/>.</summary>
+/// <summary>What a task and everything below it may use together. Time and output that are spent end the tree, cause <see cref="EndCause.Budget"/>; of both, detached children are left out, for the end does not reach them.</summary>
 /// <param name="WallTime">The time from the task's first start. None: no bound.</param>
 /// <param name="OutputBytes">The output of all of them. None: no bound.</param>
-/// <param name="Tasks">How many tasks may ever be submitted below it; the next one is refused. None: no bound.</param>
+/// <param name="Tasks">How many tasks may ever be submitted below it, detached ones too; the next one is refused. None: no bound.</param>
 public sealed record TreeBudget(TimeSpan? WallTime = null, long? OutputBytes = null, int? Tasks = null);
 
 /// <summary>What a finished task does while its own children are open.</summary>

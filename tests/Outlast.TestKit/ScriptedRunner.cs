@@ -69,7 +69,10 @@ public sealed class ScriptedRunner : ITaskRunner
 
     public async Task<TaskOutcome> AdoptAsync(AttemptContext attempt, CancellationToken letGo)
     {
+        _attempts.TryGetValue(attempt.Task, out var former);
         var scripted = _attempts.AddOrUpdate(attempt.Task, _ => Adopted(attempt), (_, old) => old.Outcome.Task.IsCompleted ? old : Adopted(attempt));
+        // Who has ended the former one in this moment has not seen this one.
+        if (former is { Outcome.Task: { IsCompletedSuccessfully: true } ended }) scripted.Outcome.TrySetResult(ended.Result);
         return await scripted.Outcome.Task.WaitAsync(letGo);
     }
 

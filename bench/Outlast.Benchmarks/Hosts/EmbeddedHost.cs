@@ -23,7 +23,7 @@ internal sealed class EmbeddedHost : IAsyncDisposable
     public static async Task<EmbeddedHost> StartAsync(DataFolder folder, CancellationToken cancel, int processes = 8, params IEnumerable<ITaskRunner> more)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new());
-        builder.Services.AddOutlast(folder, OutlastSettings.Load($$"""{ "concurrency": { "processes": {{processes}} } }""", _ => null)).UseSqlite().AddProcesses(new() { Data = folder });
+        builder.Services.AddOutlast(folder, OutlastSettings.Load($$"""{ "concurrency": { "processes": {{processes}} }, "tree": { "children": 100000 } }""", _ => null)).UseSqlite().AddProcesses(new() { Data = folder });
         foreach (var runner in more) builder.Services.AddSingleton(runner);
         var host = builder.Build();
         await host.StartAsync(cancel);

@@ -13,6 +13,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         Head();
         Origin();
         Times();
+        Asking();
         Ending();
         Told();
         Stopping();
@@ -32,6 +33,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
     private void Origin()
     {
         Field(task.Spec.Process is null ? task.Kind : "command", Words.Command(task));
+        if (task.Spec.Input is { } input) Field("input", Shorten(input.GetRawText()));
         if (task.Spec.Process is { } process)
         {
             Field("folder", process.Cwd);
@@ -57,8 +59,30 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.EndedAt is { } ended) Field("ended", $"{When(ended)}{(task.StartedAt is { } start ? $", after {Words.Length(ended - start)}" : "")}");
         if (task is { HasEnded: false, Process: { } process })
             Field("process", Words.Invariant($"{process.CommandPid ?? process.Pid}{(process.CommandPid is null ? "" : $" (in the session of {process.Pid})")}"));
-        if (task.Progress is { } progress) Field("progress", $"{(progress.Fraction is { } done ? Words.Invariant($"{done * 100:0} % ") : "")}{progress.Text}".TrimEnd());
+        if (task.Progress is { } progress) Field("progress", Progress(progress));
         if (task.IdleMs is > 1000 and var idle) Field("silent for", Words.Length(idle));
+    }
+
+    private static string Progress(ProgressView progress)
+    {
+        List<string> words = [];
+        if (progress.Fraction is { } fraction) words.Add(Words.Invariant($"{fraction * 100:0} %"));
+        if (progress.Done is { } done) words.Add($"{Words.Invariant($"{done}")}{(progress.Total is { } total ? Words.Invariant($" of {total}") : "")}{(progress.Unit is { } unit ? " " + unit : "")}");
+        if (progress.Text is { Length: > 0 } text) words.Add(text);
+        return string.Join(", ", words);
+    }
+
+    private void Asking()
+    {
+        if (task.Question is not { } question) return;
+        if (question.Answer is { } answer)
+        {
+            if (!task.HasEnded) Field("asked", $"{question.Text}  {(answer.Text is { } said ? $"'{said}'" : "nobody answered")}, by {Words.Actor(answer.Actor)}");
+            return;
+        }
+        Field("asks", question.Text);
+        if (question.Choices is { Count: > 0 } choices) Field("answers", string.Join(", ", choices));
+        if (question.ExpiresAt is { } expires) Field("until", $"{Words.At(expires, now)}{(question.Default is { } otherwise ? $", then '{otherwise}'" : ", then nobody has answered")}");
     }
 
     private string Tries() => Words.Invariant($", attempt {task.Attempt}{(task.Spec.Retry is { } retry ? Words.Invariant($" of at most {retry.Max + 1} ({string.Join(", ", retry.On ?? [])} is tried again)") : "")}{(task.Adoptions > 0 ? $", adoptions {task.Adoptions}: a later host took it over" : "")}");
@@ -71,6 +95,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (end.Measured is { Count: > 0 } measured) Field("measured", string.Join(", ", measured.Select(m => Words.Measured(m.Key, m.Value))));
         if (end.ExitCode is { } code) Field("exit code", Words.Invariant($"{code}{(end.Signal is { } signal ? $" (killed by {signal})" : "")}"));
         if (end.Error is { } error) Field("error", $"{error.Type}: {error.Message}");
+        if (end.Result is { } result) Field("result", Shorten(result.GetRawText()));
         if (end.Resources is { } used)
             Field("used", $"{Words.Length(used.WallMs)}{(used.CpuMs is { } cpu ? $", CPU {Words.Length(cpu)}" : "")}{(used.PeakBytes is { } peak ? $", memory up to {Words.Bytes(peak)}" : "")}");
         Fields("evidence", end.Evidence);
@@ -130,6 +155,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
             if (task.Survivors is { Count: > 0 }) FollowUp("stop --leftovers", "end what it left behind");
             return;
         }
+        if (task.State == TaskStateNames.Waiting) FollowUp("answer", "answer it: TEXT behind it");
         FollowUp("logs -f", "follow what it prints");
         FollowUp("wait", "wait for its end");
         if (task.Stop is null) FollowUp("stop", "ask it to stop");
@@ -152,6 +178,8 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
     private static string Process(SurvivorView process) => Words.Invariant($"{process.Pid}  {process.Command}");
 
     private string When(DateTimeOffset at) => $"{Words.At(at, now)} ({Words.Ago(at, now)} ago)";
+
+    private static string Shorten(string text) => text.Length <= 400 ? text : text[..400] + "…";
 
     private static string Safe(string text) => ControlSequences.Escape(text);
 

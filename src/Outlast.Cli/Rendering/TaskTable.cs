@@ -14,7 +14,7 @@ internal static class TaskTable
         {
             table.Add(
                 Words.Invariant($"{task.Number}"), new(State(task, now), text => Ink.OfState(task.State, text)), Elapsed(task, now), Words.Ago(task.CreatedAt, now), task.Name,
-                new(Words.Command(task), Ink.Dim), new(task.Id, Ink.Dim));
+                new(task is { State: TaskStateNames.Waiting, Question: { Answer: null } asked } ? $"asks: {asked.Text}" : Words.Command(task), Ink.Dim), new(task.Id, Ink.Dim));
         }
         return table;
     }

@@ -17,6 +17,7 @@ internal static class Milestone
     public const string SettleDecided = "settle_decided";
     public const string SettleCommitted = "settle_committed";
     public const string Published = "published";
+    public const string StepCommitted = "step_committed";
     public const string StopCommitted = "stop_committed";
     public const string StopSignalSent = "stop_signal_sent";
     public const string KillSent = "kill_sent";

@@ -8,9 +8,10 @@ namespace Outlast.Hosting;
 
 /// <summary>Readies the host to go: closes its doors, says so durably, waits for work or stops it. All in memory, so that no mark of it can outlive the host.</summary>
 internal sealed class Departure(
-    ITaskStore store, HostIdentity identity, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, LiveAttempts attempts, OutlastSettings settings, TimeProvider time, ILogger<Departure> log) : IHostDeparture
+    ITaskStore store, HostIdentity identity, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, OutlastSettings settings, TimeProvider time, ILogger<Departure> log) : IHostDeparture
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan SuspensionLimit = TimeSpan.FromSeconds(60);
     private const string StopReason = "the host was shut down with its tasks";
     private readonly Lock _lock = new();
     // Guarded by _lock: how many are readying the host to go, and that it was said. Its doors open again when the last is called off.
@@ -23,7 +24,13 @@ internal sealed class Departure(
         get { lock (_lock) return _under > 0; }
     }
 
-    public async Task<HostRemainder> PrepareAsync(DepartureOrder order, CancellationToken cancel = default)
+    public Task<HostRemainder> PrepareAsync(DepartureOrder order, CancellationToken cancel = default) => PrepareAsync(order, CancellationToken.None, cancel);
+
+    /// <summary>The program ends, and the host with it. What is not suspended when its time is up the next host resumes all the same.</summary>
+    /// <param name="timeIsUp">The limit that the program's own shutdown has.</param>
+    public Task LeaveAsync(CancellationToken timeIsUp) => PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), timeIsUp, CancellationToken.None);
+
+    private async Task<HostRemainder> PrepareAsync(DepartureOrder order, CancellationToken timeIsUp, CancellationToken cancel)
     {
         var told = Close(order);
         try
@@ -36,6 +43,7 @@ internal sealed class Departure(
                 await AwaitEndsAsync(askers, order.Limit ?? settings.HostDrainLimit ?? Timeout.InfiniteTimeSpan, cancel);
                 CloseDoors(exceptChildren: false);
             }
+            if (order.Mode is not DepartureMode.StopTasks) await SuspendAsync(askers, timeIsUp, cancel);
             // Each stop is bounded by its own grace and verification.
             if (order.Mode is DepartureMode.StopTasks) await AwaitEndsAsync(askers, Timeout.InfiniteTimeSpan, cancel);
             return new(Math.Max(dispatcher.Taken, attempts.Count), dispatcher.Queued, stopped, [.. attempts.All.Select(a => a.Record).OrderBy(r => r.Number)]);
@@ -118,6 +126,18 @@ internal sealed class Departure(
     {
         var began = time.GetTimestamp();
         while (AwaitsAny(askers) && (limit == Timeout.InfiniteTimeSpan || time.GetElapsedTime(began) < limit)) await Task.Delay(Look, time, cancel);
+    }
+
+    /// <summary>What can be suspended reaches its next boundary, its last step durable; the next host goes on from there. Code that reaches none in time is left to the rescuer, as if this host had died.</summary>
+    private async Task SuspendAsync(HashSet<TaskId> askers, CancellationToken timeIsUp, CancellationToken cancel)
+    {
+        var (began, limit) = (time.GetTimestamp(), settings.HostDrainLimit ?? SuspensionLimit);
+        while (!timeIsUp.IsCancellationRequested && attempts.All.Any(a => a.Runner.Resumes && !askers.Contains(a.Id)) && time.GetElapsedTime(began) < limit)
+        {
+            // Again and again: one may just be beginning.
+            foreach (var runner in runners.All) runner.Suspend();
+            await Task.Delay(Look, time, cancel);
+        }
     }
 
     /// <summary>An attempt that is followed, or a place that is taken by one on its way to be.</summary>

@@ -7,7 +7,7 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, PlaceAudit audit, DueWatch due, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, Courier courier, Pruner pruner, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, PlaceAudit audit, DueWatch due, LiveAttempts attempts, RunnerSet runners, OutputDropping dropping, DiskGuard disk, DiskProbe space, Courier courier, Pruner pruner, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
     private const int EndedTasksLookedAt = 500, ManyNotices = 1_000;
@@ -25,6 +25,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         await SlotsAsync(cancel),
         Due(),
         await NoticesAsync(cancel),
+        .. Abandoned(),
         await LeftoversAsync(facts, cancel),
         Platform(),
         .. surroundings.Examine(),
@@ -122,6 +123,17 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
             return new("due", CheckLevel.Warn, $"{overdue.Length} moments have passed and nothing has come of them yet: {string.Join("; ", overdue.Take(5).Select(o => $"task {o.Task}: {o.What}, {o.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}"))}",
                 measured, "if the check 'store' is well, look again in a minute");
         return new("due", CheckLevel.Ok, due.Next is { } next ? $"{count} moments are to come, the next at {next.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}" : "no task waits for a moment", measured);
+    }
+
+    /// <summary>Of hosts that run code of their own program.</summary>
+    private IEnumerable<HostCheck> Abandoned()
+    {
+        if (!runners.All.Any(r => r.Resumes)) return [];
+        var abandoned = runners.All.Sum(r => r.Abandoned);
+        return [abandoned == 0
+            ? Ok("abandoned", "no code goes on without its task")
+            : new("abandoned", CheckLevel.Warn, $"{abandoned} {(abandoned == 1 ? "handler has" : "handlers have")} not returned although {(abandoned == 1 ? "its task has" : "their tasks have")} ended: {(abandoned == 1 ? "it holds" : "they hold")} memory, and perhaps a thread, in this process",
+                None.Add("abandoned", abandoned.ToString(CultureInfo.InvariantCulture)), "make the handlers hear their HardToken; what has not returned ends with the program")];
     }
 
     private async Task<HostCheck> NoticesAsync(CancellationToken cancel)

@@ -41,7 +41,7 @@ internal sealed class OutlastHost(
         health.LostForGood += End;
         // Before the dispatcher, which may claim at once: what is told of the claim makes void what is told of the wait.
         feed.Changed += due.Look;
-        feed.Changed += dispatcher.Look;
+        feed.Changed += LookIfOurs;
         feed.Changed += stopper.Look;
         feed.Changed += budgets.Look;
         attempts.Added += attempt => budgets.Look(attempt.Record);
@@ -51,7 +51,7 @@ internal sealed class OutlastHost(
         executor.Open(_letGo.Token);
         stopper.Open(_letGo.Token);
         _facts = new HostFacts(Version(hold), identity.Id, Machine.BootId, opening.Epoch, time.GetUtcNow(), folder.Path, store.Description,
-            [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All)
+            [.. runners.All.Select(r => Names.Of(r.Kind)), .. runners.All.SelectMany(r => r.Subjects.Select(s => $"{Names.Of(r.Kind)}:{s}"))], settings.All)
         { Program = hold?.Program };
         await NoteAsync(TaskEventType.HostStarted, Arrival());
         due.Open(_letGo.Token);
@@ -72,10 +72,13 @@ internal sealed class OutlastHost(
 
     /// <summary>Takes no new work, lets go of what runs, and waits until nothing is being written any more.</summary>
     /// <param name="cancel">The program's own limit: what is not done by then, the next host finds as if this one had died.</param>
-    public async Task StopAsync(CancellationToken cancel)
+    public Task StopAsync(CancellationToken cancel) => LetGoAsync(cancel, cancel);
+
+    /// <summary>The same, with a limit of its own for what can be suspended.</summary>
+    internal async Task LetGoAsync(CancellationToken suspensionIsOver, CancellationToken cancel)
     {
         if (_going) return;
-        await WithinAsync(departure.PrepareAsync(new(DepartureMode.Leave, Actor.Host(identity.Id)), CancellationToken.None), cancel);
+        await WithinAsync(departure.LeaveAsync(suspensionIsOver), cancel);
         _going = true;
         desk.Close();
         dispatcher.Close();
@@ -110,6 +113,12 @@ internal sealed class OutlastHost(
     {
         log.HostSuperseded(identity.Id, why);
         program?.StopApplication();
+    }
+
+    /// <summary>What no runner of this host runs waits for a program that can: it is not claimed.</summary>
+    private void LookIfOurs(TaskRecord record)
+    {
+        if (record.State != TaskState.Queued || runners.Has(record.Spec.Kind)) dispatcher.Look(record);
     }
 
     private void LogEnd(TaskRecord record) => log.TaskEnded(record.Number, record.Id, record.State, record.End!.Cause, record.End.Reason);

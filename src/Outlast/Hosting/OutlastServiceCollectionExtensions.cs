@@ -117,6 +117,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<RunnerSet>();
         services.AddSingleton<LiveGauge>();
         services.AddSingleton<Stopper>();
+        services.AddSingleton<ProgressReporter>();
+        services.AddSingleton(s => new AttemptDesk(s.GetRequiredService<TaskLedger>(), s.GetRequiredService<LiveAttempts>(), s.GetRequiredService<TaskFeed>(), s.GetRequiredService<ProgressReporter>(), s.GetRequiredService<WaitGraph>(), s.GetRequiredService<TimeProvider>(), new(s.GetRequiredService<ITaskClient>)));
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
         services.AddSingleton<DueWatch>();

@@ -24,6 +24,12 @@ public sealed class OutlastSettings
             ProcessTimeout = values.Limit("process.timeout", null, "The most time that a command may take, where it does not say itself (--timeout)"),
             ProcessIdleTimeout = values.Limit("process.idleTimeout", null, "How long a command may be silent, where it does not say itself (--idle-timeout)"),
             ProcessIdleWarning = values.Limit("process.idleWarning", new TaskDefaults().ProcessIdleWarning, "After how much silence a warning goes out, where the command does not say itself (--idle-warning)"),
+            HandlerTimeout = values.Limit("handler.timeout", null, "The most time that a handler may take, where its task does not say itself"),
+            HandlerIdleTimeout = values.Limit("handler.idleTimeout", null, "How long a handler may give no sign of life, where its task does not say itself"),
+            HandlerIdleWarning = values.Limit("handler.idleWarning", new TaskDefaults().HandlerIdleWarning, "After how much silence of a handler a warning goes out, where its task does not say itself"),
+            HandlerStopGrace = values.Time("handler.stopGrace", new TaskDefaults().HandlerStopGrace, TimeSpan.Zero, TimeSpan.FromDays(1),
+                "How long a stop waits for a handler's next boundary before it breaks off what is in flight, where its task does not say itself"),
+            QuestionExpiry = values.Limit("question.expiry", new TaskDefaults().QuestionExpiry, "How long a task's question may be answered, where it does not say itself"),
             OutputCap = values.Size("output.cap", new TaskDefaults().OutputCap, "How much a command may print, where it does not say itself (--output-cap)"),
             OutputPolicy = values.Word("output.policy", new TaskDefaults().OutputPolicy, "What becomes of output beyond the cap, where the command does not say itself (--output-policy)"),
             ProcessStopGrace = values.Time("process.stopGrace", new TaskDefaults().ProcessStopGrace, TimeSpan.Zero, TimeSpan.FromDays(1),
@@ -63,10 +69,12 @@ public sealed class OutlastSettings
             RedeliverAfter = values.Time("delivery.redeliverAfter", new DeliveryOptions().RedeliverAfter, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "After how long a channel is given again what it handed over and nobody acknowledged"),
         };
         HostIdleTimeout = values.Limit("host.idleTimeout", TimeSpan.FromMinutes(30), "After how long without open task and client a host that a verb started ends itself");
-        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain)");
+        HostDrainLimit = values.Limit("host.drainLimit", TimeSpan.FromSeconds(60), "How long a shutdown that waits for work waits at most (shutdown --drain), and any shutdown for handlers to reach their next boundary");
 
         values.MustBeLess("process.idleWarning", Defaults.ProcessIdleWarning, "process.idleTimeout", Defaults.ProcessIdleTimeout);
         values.MustBeLess("process.idleTimeout", Defaults.ProcessIdleTimeout, "process.timeout", Defaults.ProcessTimeout);
+        values.MustBeLess("handler.idleWarning", Defaults.HandlerIdleWarning, "handler.idleTimeout", Defaults.HandlerIdleTimeout);
+        values.MustBeLess("handler.idleTimeout", Defaults.HandlerIdleTimeout, "handler.timeout", Defaults.HandlerTimeout);
         values.MustBeLess("retention.tasks", Pruner.Tasks, "retention.tombstones", Pruner.Tombstones);
         values.RefuseUnknown();
         All = values.Used;

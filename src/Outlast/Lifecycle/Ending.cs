@@ -35,6 +35,8 @@ internal static class Ending
     {
         EndCause.User => Because("stopped by user", stop.Reason),
         EndCause.Model => Because("stopped by the model", stop.Reason),
+        // A parent that ends one of its children asks by itself; otherwise it is stopped, and its children with it.
+        EndCause.Parent when stop.Actor.Type == ActorType.Agent => Because("stopped by its parent", stop.Reason),
         EndCause.Parent => Because("stopped with its parent", stop.Reason),
         EndCause.Operator => Because("stopped by an operator", stop.Reason),
         EndCause.Reload => Because("stopped by a reload", stop.Reason),

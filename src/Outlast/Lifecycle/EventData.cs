@@ -19,6 +19,8 @@ internal sealed class EventData
 
     public EventData With(string key, long? number) => number is null ? this : Add(key, JsonSerializer.SerializeToElement(number.Value));
 
+    public EventData With(string key, double? number) => number is null ? this : Add(key, JsonSerializer.SerializeToElement(number.Value));
+
     public EventData With(string key, bool holds) => holds ? Add(key, JsonSerializer.SerializeToElement(true)) : this;
 
     public EventData With(string key, TimeSpan? duration) => With(key, (long?)duration?.TotalMilliseconds);

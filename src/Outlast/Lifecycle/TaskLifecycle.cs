@@ -56,6 +56,7 @@ internal static class TaskLifecycle
             Transition.AddBelow => BelowAdded(record),
             Transition.EndBelow => record is { Parent: null, OpenBelow: > 0 } ? Change(record, record with { OpenBelow = record.OpenBelow - 1 }) : Same,
             Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
+            Transition.Tell t => Change(record, record, Told(t.Progress).As(TaskEventType.Progress, t.At)),
             Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
             // What runs needs its log.
             Transition.RemoveOutput => Refuse(RefusalReason.WrongState),
@@ -74,7 +75,7 @@ internal static class TaskLifecycle
         if (record.State != TaskState.Queued || record.NotBefore > t.At) return Refuse(RefusalReason.WrongState);
         // Too late by its own word, even if nobody has said so yet.
         if (record.StartedAt is null && record.Spec.StartBy < t.At) return Refuse(RefusalReason.WrongState);
-        return Change(record, record with
+        var after = record with
         {
             State = TaskState.Running,
             Attempt = record.Resumes ? record.Attempt : record.Attempt + 1,
@@ -83,7 +84,9 @@ internal static class TaskLifecycle
             FirstInLine = false,
             NotBefore = null,
             Output = record.Resumes ? record.Output : OutputFacts.Empty,
-        });
+        };
+        // A process is told of when it is proved to exist. Code runs in the claimer's own program: what it begins with is all that is ever proved.
+        return record.Spec.Process is not null ? Change(record, after) : Change(record, after, EventData.None.With("host", t.Owner.Host.Value).With("resumed", record.Resumes).As(TaskEventType.Started, t.At));
     }
 
     private static Decision Launched(TaskRecord record, Transition.Launch t)
@@ -133,7 +136,7 @@ internal static class TaskLifecycle
         if (record.State != TaskState.Running) return Refuse(RefusalReason.WrongState);
         var question = t.Question with { Answer = null };
         return Change(record, record with { State = TaskState.Waiting, Question = question },
-            EventData.None.With("text", question.Text).With("expiresAt", question.ExpiresAt).With("default", question.Default).As(TaskEventType.Question, t.At));
+            EventData.None.With("text", question.Text).With("name", question.Name).With("expiresAt", question.ExpiresAt).With("default", question.Default).As(TaskEventType.Question, t.At));
     }
 
     // -- what a later host says ---------------------------------------------------------------------------------------
@@ -437,6 +440,8 @@ internal static class TaskLifecycle
     private static bool IsSame(ProcessFacts a, ProcessFacts b) => a.Pid == b.Pid && a.StartTicks == b.StartTicks && a.BootId == b.BootId;
 
     private static TaskEventDraft Started(ProcessFacts process, DateTimeOffset at) => EventData.None.With("pid", process.Pid).With("commandPid", process.CommandPid).As(TaskEventType.Started, at);
+
+    private static EventData Told(TaskProgress progress) => EventData.None.With("fraction", progress.Fraction).With("text", progress.Text).With("done", progress.Done).With("total", progress.Total).With("unit", progress.Unit);
 
     private static TaskEventDraft StopRequested(StopRequest stop) => EventData.None.WithName("cause", stop.Cause).With("actor", stop.Actor).With("reason", stop.Reason)
         .With("now", stop.Now).With("measured", stop.Measured).As(TaskEventType.StopRequested, stop.RequestedAt);

@@ -93,6 +93,8 @@ internal abstract record Transition
     /// <param name="measured">With the unit in the name.</param>
     /// <param name="at">When.</param>
     public static Transition Warned(string rule, string text, ImmutableSortedDictionary<string, long> measured, DateTimeOffset at) => new Warn(rule, text, measured, at);
+    /// <summary>The work tells how far it is.</summary>
+    public static Transition Progressed(TaskClaim claim, TaskProgress progress, DateTimeOffset at) => new Tell(claim, progress, at);
     /// <summary>A fact beside the main story; also for ended tasks.</summary>
     public static Transition Annotated(string text, DateTimeOffset at) => new Annotate(text, at);
     /// <summary>Time passed that does not count: the machine slept, or its clock jumped. Negative when the clock was set back.</summary>
@@ -116,6 +118,7 @@ internal abstract record Transition
     internal sealed record EndChild(TaskId Child, EndedBelow? Below, DateTimeOffset When) : Transition(When);
     internal sealed record AddBelow(TaskId Task, DateTimeOffset When) : Transition(When);
     internal sealed record EndBelow(TaskId Task, DateTimeOffset When) : Transition(When);
+    internal sealed record Tell(TaskClaim Owner, TaskProgress Progress, DateTimeOffset When) : Transition(When) { public override TaskClaim By => Owner; }
     internal sealed record Warn(string Rule, string Text, ImmutableSortedDictionary<string, long> Measured, DateTimeOffset When) : Transition(When);
     internal sealed record Annotate(string Text, DateTimeOffset When) : Transition(When);
     internal sealed record RemoveOutput(string Reason, DateTimeOffset When) : Transition(When);

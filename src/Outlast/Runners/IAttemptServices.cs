@@ -24,6 +24,10 @@ public interface IAttemptServices
     /// <exception cref="OutlastException">As <see cref="ITaskClient.SubmitAsync"/>.</exception>
     Task<TaskRecord> StartChildAsync(string name, TaskSpec spec, CancellationToken cancel);
 
+    /// <summary>Asks a child to stop, with everything below it; one that has ended is left as it is.</summary>
+    /// <exception cref="TaskNotFoundException">It is no child of this task.</exception>
+    Task StopChildAsync(TaskId child, string? reason, CancellationToken cancel);
+
     /// <summary>Waits for ends; the task holds no place meanwhile, and its silence does not count.</summary>
     /// <param name="tasks">Whose.</param>
     /// <param name="any">Whether one is enough; otherwise all.</param>

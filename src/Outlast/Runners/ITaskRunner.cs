@@ -12,6 +12,9 @@ public interface ITaskRunner
     /// <summary>Whether an attempt whose owner is gone can go on from its journal; otherwise it is settled by what is left of it.</summary>
     bool Resumes => false;
 
+    /// <summary>The names of what it can run, where tasks of this kind name something: its handlers, say.</summary>
+    IEnumerable<string> Subjects => [];
+
     /// <summary>What is wrong with a task of this kind, beyond what every spec must be: an unknown handler, say. None: nothing.</summary>
     (string Field, string Problem)? FindBreach(TaskSpec spec) => null;
 
@@ -108,6 +111,8 @@ public sealed class AttemptContext
     public required Func<string, Task> Annotated { get; init; }
     /// <summary>Whether a stop is asked, read at the moment of the call.</summary>
     public required Func<StopRequest?> StopAsked { get; init; }
+    /// <summary>Whether a former host has run this attempt before, and it goes on from its journal.</summary>
+    public bool IsResumed { get; init; }
     /// <summary>What work that runs inside this program may ask of the runtime. Always there for attempts that a host runs.</summary>
     public IAttemptServices? Services { get; init; }
 }

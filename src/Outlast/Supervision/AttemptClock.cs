@@ -76,7 +76,7 @@ internal sealed class AttemptClock
             if (before is null)
             {
                 // What an attempt has computed by the first look of the host that started it, it has computed since; of an adopted one nobody knows when.
-                if (EnforceAfter == TimeSpan.Zero && now.Cpu > TimeSpan.Zero) _lastActivity = Followed;
+                if (EnforceAfter == TimeSpan.Zero && (now.Cpu > TimeSpan.Zero || now.Beats > 0)) _lastActivity = Followed;
                 // The first look of a host is no activity by itself, but a log that changed since is.
                 if (now.LastOutputAt is not { } at || _time.GetUtcNow() - at >= Followed - _lastActivity) return;
                 _lastActivity = Max(_lastActivity, Followed - (_time.GetUtcNow() - at));

@@ -6,7 +6,7 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>One claim, from start to transition.</summary>
-internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerSet runners, Stopper stopper, TaskMeter meter, TimeProvider time, ILogger<Executor> log)
+internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerSet runners, Stopper stopper, AttemptDesk services, ProgressReporter progress, TaskMeter meter, TimeProvider time, ILogger<Executor> log)
 {
     /// <summary>How long after a stop's hard bound a runner may still come with its own word.</summary>
     private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(5);
@@ -20,7 +20,8 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     /// <summary>Runs a new attempt.</summary>
     public Task RunAsync(TaskRecord claimed, Place place)
     {
-        var live = Announce(claimed, new AttemptClock(time, ElapsedBefore(claimed), TimeSpan.Zero, TimeSpan.Zero), place);
+        // What goes on after a host's absence gets its warning before a limit that passed meanwhile is enforced.
+        var live = Announce(claimed, new AttemptClock(time, ElapsedBefore(claimed), TimeSpan.Zero, claimed.Resumes ? Rescuer.EnforceAfter : TimeSpan.Zero), place);
         meter.Start(claimed);
         return FollowAsync(live, adopted: false, () => live.Runner.RunAsync(live.Context, _letGo));
     }
@@ -62,6 +63,8 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
                 return known;
             },
             Annotated = text => ledger.ApplyPersistentlyAsync(record.Id, _ => Transition.Annotated(text, time.GetUtcNow()), _letGo),
+            IsResumed = record.Resumes,
+            Services = services.For(record),
             StopAsked = () => (attempts.Find(record.Id)?.Record ?? record).Stop,
         };
         return context;
@@ -90,7 +93,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             var transition = await ConcludeAsync(live, run);
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
-            var answer = await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live));
+            var answer = await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live) ?? progress.LastOf(live));
             if (answer.Refusal is RefusalReason.WrongToken && transition(answer.Record) is Transition.Settle late)
                 await ledger.ApplyPersistentlyAsync(live.Id, _ => Transition.Annotated($"late report of a former owner of attempt {live.Record.Attempt}, refused: {Ending.Describe(late.Outcome)}", time.GetUtcNow()), _letGo);
             TaskActivities.Conclude(activity, live.Record);
@@ -105,6 +108,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         }
         finally
         {
+            progress.Forget(live);
             live.Place.Free();
             attempts.Remove(live);
         }

@@ -11,6 +11,8 @@ internal sealed class LiveAttempt
     private TaskRecord _record;
     private int _waits;
     private Task<StopReport>? _stop;
+    // Guarded by _lock: who is told of the next commit.
+    private TaskCompletionSource? _changed;
     private readonly TaskCompletionSource _stopEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock, Place place)
@@ -29,6 +31,18 @@ internal sealed class LiveAttempt
 
     /// <summary>Cancelled when the rest of a stop's grace is to be skipped.</summary>
     public CancellationTokenSource Hurry { get; } = new();
+
+    /// <summary>How far it says that it is.</summary>
+    public TaskProgress? Progress { get; set; }
+
+    /// <summary>When that last became an event.</summary>
+    public long? LastToldAt { get; set; }
+
+    /// <summary>Completes with the next commit of its record.</summary>
+    public Task WhenChanged
+    {
+        get { lock (_lock) return (_changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task; }
+    }
 
     /// <summary>Completes when the record knows the process; faulted never.</summary>
     public Task Launched { get; set; } = Task.CompletedTask;
@@ -57,15 +71,18 @@ internal sealed class LiveAttempt
     public void Update(TaskRecord record)
     {
         TaskRecord before;
+        TaskCompletionSource? changed;
         lock (_lock)
         {
             if (record.Version <= _record.Version) return;
             // A spec never changes; what came with the commit is another copy of it.
             (before, _record) = (_record, ReferenceEquals(record.Spec, _record.Spec) ? record : record with { Spec = _record.Spec });
+            (changed, _changed) = (_changed, null);
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();
-        if (record.OpenChildren == 0 && before.OpenChildren > 0) Clock.Touch();
+        if (record.OpenChildren == 0 && before.OpenChildren > 0 || before.State == TaskState.Waiting && record.State != TaskState.Waiting) Clock.Touch();
         SettlePlace();
+        changed?.TrySetResult();
     }
 
     /// <summary>Inside it somebody waits for tasks, until the result is disposed.</summary>
@@ -76,11 +93,10 @@ internal sealed class LiveAttempt
         return new WaitUnderWay(this);
     }
 
-    /// <summary>Who waits for tasks holds no place: they may need it.</summary>
     private void SettlePlace()
     {
-        // Within the lock, so that the last word is the newest.
-        lock (_lock) Place.Need(_waits == 0 && NeedsPlace(_record));
+        // One at a time, so that the last word is the newest.
+        lock (Place) Place.Need(NeedsPlace);
     }
 
     private sealed class WaitUnderWay(LiveAttempt attempt) : IDisposable
@@ -97,13 +113,13 @@ internal sealed class LiveAttempt
     }
 
     /// <summary>Whether it should have its place and has it not.</summary>
-    public bool LacksPlace
-    {
-        get { lock (_lock) return _waits == 0 && NeedsPlace(_record) && Place.IsOwed; }
-    }
+    public bool LacksPlace => NeedsPlace && Place.IsOwed;
 
-    /// <summary>Who waits for own children holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
-    private static bool NeedsPlace(TaskRecord record) => record is { OpenChildren: 0, State: not TaskState.Waiting };
+    /// <summary>Who waits for tasks holds no place, for they may need it; nor does who waits for an answer, which may take days. A command that has children waits for them, as far as anybody can see; code says itself when it waits.</summary>
+    private bool NeedsPlace
+    {
+        get { lock (_lock) return _waits == 0 && _record.State != TaskState.Waiting && (_record.Spec.Process is null || _record.OpenChildren == 0); }
+    }
 
     /// <summary>Starts the ladder if it is not under way.</summary>
     public void BeginStop(Func<Task<StopReport>> ladder)

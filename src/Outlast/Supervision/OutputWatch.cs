@@ -18,10 +18,16 @@ public sealed class OutputWatchOptions
 
 /// <summary>Looks each second at the logs that grow: notes when they did, warns of a flood and of a cap that comes near, and cuts a log that has no keeper.</summary>
 /// <remarks>A log that has been silent for a while is looked at each fifth second; what it prints then is noted with the time at which the file changed. A look costs one call to the system.</remarks>
-internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITaskStore store, OutputWatchOptions options, TimeProvider time, ILogger<OutputWatch> log)
+internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITaskStore store, OutputWatchOptions options, TaskDefaults defaults, TimeProvider time, ILogger<OutputWatch> log)
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1), Window = TimeSpan.FromMinutes(1), Calm = TimeSpan.FromSeconds(10);
     private const int LooksAtCalm = 5;
+    /// <summary>What a handler prints is cut as what a command prints that writes its log itself. No policy ends it for that.</summary>
+    private readonly ProcessSpec _ofHandlers = new()
+    {
+        Argv = ["handler"], Cwd = "/", Environment = ImmutableSortedDictionary<string, string>.Empty,
+        OutputVia = OutputRoute.File, OutputCap = defaults.OutputCap, OutputPolicy = defaults.OutputPolicy == OutputPolicy.Stop ? OutputPolicy.KeepEnds : defaults.OutputPolicy,
+    };
     private readonly ConditionalWeakTable<LiveAttempt, Trace> _traces = [];
     private int _looks;
 
@@ -38,7 +44,7 @@ internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITas
         _looks++;
         foreach (var attempt in attempts.All)
         {
-            if (attempt.Record.Spec.Process is not { } process) continue;
+            var process = attempt.Record.Spec.Process ?? _ofHandlers;
             try
             {
                 var trace = _traces.GetValue(attempt, a => new Trace(a, process, time));

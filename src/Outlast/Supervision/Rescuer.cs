@@ -8,14 +8,14 @@ namespace Outlast.Supervision;
 
 /// <summary>Takes care of what an owner left behind: adopts, settles, queues again, or says lost. At start, and again each minute in a living host.</summary>
 /// <remarks>
-/// An attempt is queued again only if it provably never started, or if its spec says that it may be repeated. A repeatable task can therefore run twice;
-/// its work must bear that.
+/// An attempt is queued again only if it provably never started, if it goes on from a journal, or if its spec says that it may be repeated. A repeatable task can therefore run twice,
+/// and so can what a handler does between its steps; their work must bear that.
 /// </remarks>
 internal sealed class Rescuer(
     ITaskStore store, TaskLedger ledger, HostIdentity host, LiveAttempts attempts, RunnerSet runners, Executor executor, Dispatcher dispatcher, DueWatch due, PlaceAudit places, TimeProvider time, ILogger<Rescuer> log)
 {
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan EnforceAfter = TimeSpan.FromSeconds(60);
+    internal static readonly TimeSpan EnforceAfter = TimeSpan.FromSeconds(60);
     private const int AtOnce = 64;
 
     /// <summary>Everything that is open in the store finds its place: queued tasks their turn, claimed ones the place that they hold.</summary>
@@ -23,7 +23,7 @@ internal sealed class Rescuer(
     public async Task<IReadOnlyList<Orphan>> TakeStockAsync(CancellationToken letGo)
     {
         var open = await store.ListOpenAsync(letGo);
-        dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+        dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued && runners.Has(t.Kind)));
         var left = Occupy(open.Where(t => t.Token is not null));
         await due.RestoreAsync(open, letGo);
         await CountChildrenAsync(open, letGo);
@@ -40,7 +40,7 @@ internal sealed class Rescuer(
             try
             {
                 var open = await store.ListOpenAsync(letGo);
-                dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+                dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued && runners.Has(t.Kind)));
                 await due.RestoreAsync(open, letGo);
                 places.Compare(open);
                 await CountChildrenAsync(open, letGo);
@@ -110,9 +110,12 @@ internal sealed class Rescuer(
         var evidence = $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone";
         await IfStillAsync(record, finding.Kind is FindingKind.NeverStarted
             ? Transition.NeverStarted(null, evidence, null, time.GetUtcNow())
-            : Transition.OwnerGone(former, evidence, false, time.GetUtcNow()), letGo);
+            : Transition.OwnerGone(former, evidence, IsResumable(record.Spec.Kind), time.GetUtcNow()), letGo);
         return false;
     }
+
+    /// <summary>Whether its journal lets it go on. What no runner of this host runs, another program's can: nothing of it is lost because this one looked first.</summary>
+    private bool IsResumable(TaskKind kind) => runners.Has(kind) ? runners.For(kind).Resumes : kind != TaskKind.Process;
 
     private async Task<bool> AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, Place place, CancellationToken letGo)
     {

@@ -137,6 +137,17 @@ internal sealed class TaskDesk(
         };
     }
 
+    public async Task<TaskSnapshot> AnswerAsync(TaskId id, AnswerCommand command, CancellationToken cancel = default)
+    {
+        if (string.IsNullOrWhiteSpace(command.Text)) throw new ArgumentException("An answer needs a text.", nameof(command));
+        var answer = await ledger.ApplyAsync(id, record =>
+        {
+            if (record is { State: TaskState.Waiting, Question.Choices: { IsDefaultOrEmpty: false } choices } && !choices.Contains(command.Text)) throw new InvalidAnswerException(record, command.Text);
+            return Transition.Answered(command.Text, command.Actor, time.GetUtcNow());
+        }, cancel);
+        return answer.Refusal is null ? Snap(answer.Record) : throw new QuestionOverException(answer.Record);
+    }
+
     public async Task<TaskSnapshot> RetryAsync(TaskId id, RetryCommand command, CancellationToken cancel = default)
     {
         var former = await ReadEndedAsync(id, cancel);
@@ -221,7 +232,7 @@ internal sealed class TaskDesk(
         // Not when it is read: a submission that is repeated under its key is the one that came in time.
         spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed")
         : spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is")
-        : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
+        : runners.Has(spec.Kind) ? dropping.FindBreach(spec) ?? runners.For(spec.Kind).FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
 
     private ImmutableArray<TaskSnapshot> SnapRepeated(ImmutableArray<TaskRecord> records) => [.. records.Select(r => Snap(r) with { Repeated = true })];
 
@@ -277,10 +288,10 @@ internal sealed class TaskDesk(
     {
         var snapshot = new TaskSnapshot(record);
         if (record.State.IsTerminal()) return snapshot;
-        if (record.State == TaskState.Queued) return snapshot with { Queue = dispatcher.PlaceOf(record.Id) };
+        if (record.State == TaskState.Queued) return snapshot with { Queue = runners.Has(record.Spec.Kind) ? dispatcher.PlaceOf(record.Id) : new(1, $"a host that runs tasks of kind {Names.Of(record.Spec.Kind)}") };
         if (record.Attempt > 0 && runners.Has(record.Spec.Kind)) snapshot = snapshot with { Output = OutputOf(record) };
         if (attempts.Find(record.Id) is not { } live) return snapshot;
-        snapshot = snapshot with { Process = live.Context.Process ?? record.Process };
+        snapshot = snapshot with { Process = live.Context.Process ?? record.Process, Progress = live.Progress };
         // The watchdog looks now and then; a log that has grown since is activity all the same.
         DateTimeOffset?[] signs = [live.Clock.LastActivityAt, ChangedAt(live, OutputFile), ChangedAt(live, ErrorFile)];
         var seen = signs.Max()!.Value;

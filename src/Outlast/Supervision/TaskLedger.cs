@@ -99,6 +99,33 @@ internal sealed class TaskLedger
         }
     }
 
+    /// <summary>The journal of a task, in order.</summary>
+    public Task<ImmutableArray<TaskStep>> ReadStepsAsync(TaskId id, CancellationToken cancel) => _store.StepsAsync(id, cancel);
+
+    /// <summary>Makes a finished step durable; it has happened, so while the store cannot write, it waits until it can.</summary>
+    /// <exception cref="ClaimLostException">The attempt is its host's no more.</exception>
+    public async Task WriteStepAsync(StepWrite step, CancellationToken letGo)
+    {
+        while (true)
+        {
+            try
+            {
+                var verdict = await _store.CommitAsync(new StoreCommit([]) { Steps = [step] }, CancellationToken.None);
+                if (verdict.Result != CommitResult.Committed) throw new ClaimLostException(step.Task);
+                Milestone.Reach(Milestone.StepCommitted, step.Task);
+                return;
+            }
+            catch (StoreUnavailableException e)
+            {
+                await _health.FailedAsync(e, letGo);
+            }
+        }
+    }
+
+    /// <summary>The task that was submitted under a key; none if none was, or it has been removed.</summary>
+    public async Task<TaskRecord?> FindByKeyAsync(string key, CancellationToken cancel) =>
+        await _store.FindKeyAsync(key, cancel) is { } owner ? await _store.FindAsync(owner.Task, cancel) : null;
+
     /// <summary>Asks a task and its attached descendants to stop, in one commit.</summary>
     public Task<LedgerAnswer> StopTreeAsync(TaskId id, StopRequest request, CancellationToken cancel) => ApplyAsync(id, _ => Transition.StopAsked(request), cancel);
 

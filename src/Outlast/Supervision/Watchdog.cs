@@ -182,20 +182,23 @@ internal sealed class Watchdog(LiveAttempts attempts, TreeBudgets budgets, TaskL
     private Func<CancellationToken, Task>? Judge(LiveAttempt attempt)
     {
         var (record, clock) = (attempt.Record, attempt.Clock);
-        if (record.State != TaskState.Running) return null;
+        // Whom it asked may take days, which is no silence; but the wall clock runs on.
+        if (record.State is not (TaskState.Running or TaskState.Waiting)) return null;
         var (limits, idle, elapsed) = (record.Limits, clock.Idle, clock.Elapsed);
         var enforce = clock.Followed >= clock.EnforceAfter;
-        // Waiting for tasks is not silence.
-        var waits = attempt.IsWaiting;
+        // Waiting for a person, or for tasks, is not silence.
+        var waits = record.State == TaskState.Waiting || attempt.IsWaiting;
+        var isCommand = record.Spec.Process is not null;
+        string Option(string option, string field) => isCommand ? option : field;
         if (record.Spec.Process is { OutputCap: { } cap, OutputPolicy: OutputPolicy.Stop } && attempt.Runner.MeasureOutput(attempt.Context) is var output && output.Bytes + output.ErrorBytes >= cap)
             return StopFor(attempt, EndCause.OutputLimit, "output_cap", $"it printed {output.Bytes + output.ErrorBytes} bytes; its cap is {cap} (--output-cap)",
                 ("outputBytes", output.Bytes + output.ErrorBytes), ("limitBytes", cap));
         if (enforce && limits.Timeout is { } timeout && elapsed >= timeout)
-            return StopFor(attempt, EndCause.Deadline, "deadline", $"it ran for {Duration.Format(elapsed)}; its limit is {Duration.Format(timeout)} (--timeout, or extend it while it runs)",
+            return StopFor(attempt, EndCause.Deadline, "deadline", $"it ran for {Duration.Format(elapsed)}; its limit is {Duration.Format(timeout)} ({Option("--timeout", "timeout")}, or extend it while it runs)",
                 ("elapsedMs", Ms(elapsed)), ("limitMs", Ms(timeout)));
         if (enforce && !waits && limits.IdleTimeout is { } idleTimeout && idle >= idleTimeout)
             return StopFor(attempt, EndCause.Inactivity, "inactivity",
-                $"no output, no CPU time and no new process for {Duration.Format(idle)}, last seen {clock.LastActivityAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}; its limit is {Duration.Format(idleTimeout)} (--idle-timeout, or extend it while it runs)",
+                $"{(isCommand ? "no output, no CPU time and no new process" : "no step, no output, no progress and no other sign of life")} for {Duration.Format(idle)}, last seen {clock.LastActivityAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}; its limit is {Duration.Format(idleTimeout)} ({Option("--idle-timeout", "idleTimeout")}, or extend it while it runs)",
                 ("idleMs", Ms(idle)), ("limitMs", Ms(idleTimeout)));
         if (!clock.DeadlineWarned && limits.Timeout is { } coming && elapsed >= coming * 0.9)
             return WarnOf(attempt, "deadline_warning", $"it has run for {Duration.Format(elapsed)} and has {Left(coming - elapsed, clock)} left; extend it with: outlast extend {record.Number} --timeout +30m",

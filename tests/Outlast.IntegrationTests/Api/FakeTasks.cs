@@ -140,6 +140,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
 
     public async Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default)
     {
+        ThrowFault();
         Waits.Add(command);
         var ends = command.Tasks.Where(id => !Find(id).Record.State.IsTerminal()).Select(id => Signal(id).Task).ToList();
         if (ends.Count > 0) await Task.WhenAny(command.Any ? Task.WhenAny(ends) : Task.WhenAll(ends), Task.Delay(command.Timeout, cancel));
@@ -184,6 +185,19 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
 
     /// <summary>What was to be removed.</summary>
     public List<(TaskId Task, RemoveCommand Command)> Removals { get; } = [];
+
+    /// <summary>What was answered.</summary>
+    public List<(TaskId Task, AnswerCommand Command)> Answers { get; } = [];
+
+    public Task<TaskSnapshot> AnswerAsync(TaskId id, AnswerCommand command, CancellationToken cancel = default)
+    {
+        var task = Find(id);
+        if (task.Record is not { State: TaskState.Waiting, Question: { } question }) throw new QuestionOverException(task.Record);
+        if (question.Choices is { IsDefaultOrEmpty: false } choices && !choices.Contains(command.Text)) throw new InvalidAnswerException(task.Record, command.Text);
+        Answers.Add((id, command));
+        Set(task with { Record = task.Record with { State = TaskState.Running, Question = question with { Answer = new(command.Text, command.Actor, StoredTasks.Start) } } });
+        return GetAsync(id, cancel);
+    }
 
     public Task<TaskSnapshot> RetryAsync(TaskId id, RetryCommand command, CancellationToken cancel = default)
     {

@@ -57,7 +57,12 @@ public sealed class BudgetTests
         childWork.End(0);
         await host.EndOf(child);
         topWork.Print(200);
-        await host.PassAsync(TimeSpan.FromSeconds(5));
+        // The end of a child is told before what its parent counts of it.
+        await Eventually.TrueAsync(async () =>
+        {
+            await host.PassAsync(TimeSpan.FromSeconds(5));
+            return (await host.ReadAsync(top)).State.IsTerminal();
+        }, "the budget is used up");
 
         var ended = await host.EndOf(top);
         Assert.Equal((TaskState.Failed, EndCause.Budget, 1110), (ended.State, ended.End!.Cause, ended.End.Measured["outputBytes"]));

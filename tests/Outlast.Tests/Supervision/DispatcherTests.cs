@@ -229,6 +229,8 @@ public sealed class DispatcherTests
         var record = await host.ReadAsync(id);
         Assert.Equal((TaskState.Queued, 0), (record.State, record.Attempt));
         Assert.Contains("disk full", record.Annotations[^1].Text);
+        // The record is there before the dispatcher has heard of it.
+        await Eventually.TrueAsync(async () => (await host.Client.GetAsync(id)).Queue is not null, "it has a place in the queue");
         Assert.StartsWith("not before", (await host.Client.GetAsync(id)).Queue!.WaitsFor);
         runner.Launch = _ => { };
         await Eventually.TrueAsync(() => { host.Time.Advance(TimeSpan.FromSeconds(1)); return runner.Knows(id); }, "it is started again");

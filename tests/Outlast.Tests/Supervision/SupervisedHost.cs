@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Outlast.Diagnostics;
 using Outlast.Hosting;
 using Outlast.Runners;
+using Outlast.Runners.Handlers;
 using Outlast.Storage;
 using Outlast.Supervision;
 using Outlast.TestKit;
@@ -15,7 +16,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings, Action<IServiceCollection>? more)
+    private SupervisedHost(ITaskStore store, ScriptedRunner runner, ManualTime time, bool watchdogRuns, DataFolder folder, Func<(long Free, long Total)?>? disk, Dictionary<string, string> settings, Action<IServiceCollection>? more, Action<OutlastBuilder>? handlers)
     {
         (Store, Runner, Time, Folder) = (store, runner, time, folder);
         var services = new ServiceCollection();
@@ -23,7 +24,8 @@ internal sealed class SupervisedHost : IAsyncDisposable
         services.AddSingleton<TimeProvider>(time);
         services.AddSingleton(store);
         services.AddSingleton<ITaskRunner>(runner);
-        services.AddOutlast(folder, OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        var outlast = services.AddOutlast(folder, OutlastSettings.Load(null, name => settings.GetValueOrDefault(name)));
+        handlers?.Invoke(outlast);
         more?.Invoke(services);
         if (disk is not null) services.AddSingleton(new DiskProbe(disk));
         // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
@@ -49,6 +51,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public Pruner Pruner => _services.GetRequiredService<Pruner>();
     public OutputBudget OutputBudget => _services.GetRequiredService<OutputBudget>();
     public Rescuer Rescuer => _services.GetRequiredService<Rescuer>();
+    public RunnerSet Runners => _services.GetRequiredService<RunnerSet>();
+    public HandlerRunner Handlers => (HandlerRunner)Runners.For(TaskKind.Handler);
+    public ProgressReporter Progress => _services.GetRequiredService<ProgressReporter>();
     public LiveAttempts Attempts => _services.GetRequiredService<LiveAttempts>();
     public TaskLedger Ledger => _services.GetRequiredService<TaskLedger>();
     public TaskMeter Meter => _services.GetRequiredService<TaskMeter>();
@@ -60,9 +65,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
 
-    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, Action<IServiceCollection>? more = null, params (string Key, string Value)[] settings)
+    public static async Task<SupervisedHost> StartAsync(ITaskStore? store = null, ScriptedRunner? runner = null, ManualTime? time = null, bool watchdogRuns = false, DataFolder? folder = null, Func<(long Free, long Total)?>? disk = null, Action<IServiceCollection>? more = null, Action<OutlastBuilder>? handlers = null, params (string Key, string Value)[] settings)
     {
-        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value), more);
+        var host = new SupervisedHost(store ?? new InMemoryTaskStore(), runner ?? new(), time ?? new(), watchdogRuns, folder ?? new("/nonexistent/outlast-test"), disk, settings.ToDictionary(s => OutlastSettings.EnvironmentName(s.Key), s => s.Value), more, handlers);
         await host._services.GetRequiredService<OutlastHost>().StartAsync(default);
         return host;
     }
@@ -128,7 +133,7 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public async Task AbandonAsync()
     {
         var bound = TimeSpan.FromSeconds(5);
-        var farewell = StopAsync();
+        var farewell = _services.GetRequiredService<OutlastHost>().LetGoAsync(new CancellationToken(canceled: true), default);
         // Not before it waits: the time that passes now would be lost on it.
         await Task.WhenAny(farewell, Time.WhenArmedAsync(bound));
         Time.Advance(bound);

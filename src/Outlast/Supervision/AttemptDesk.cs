@@ -1,0 +1,127 @@
+using System.Collections.Immutable;
+using Outlast.Lifecycle;
+using Outlast.Runners;
+
+namespace Outlast.Supervision;
+
+/// <summary>What work that runs inside this program may ask of the runtime: the door of handlers, as <see cref="TaskDesk"/> is that of people.</summary>
+internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, TaskFeed feed, ProgressReporter progress, WaitGraph graph, TimeProvider time, Lazy<ITaskClient> desk)
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
+
+    /// <summary>The services of that attempt, under its claim; none where no code of this program runs it.</summary>
+    public IAttemptServices? For(TaskRecord record) => record is { Spec.Process: null, Claim: { } claim } ? new AttemptServices(this, attempts, progress, record.Id, record.Attempt, claim) : null;
+
+    private sealed class AttemptServices(AttemptDesk room, LiveAttempts attempts, ProgressReporter progress, TaskId task, int attempt, TaskClaim claim) : IAttemptServices
+    {
+        private Actor Self => new(ActorType.Agent, task.ToString(), ".net");
+
+        public Task<ImmutableArray<TaskStep>> ReadStepsAsync(CancellationToken cancel) => room.ReadStepsAsync(task, cancel);
+
+        public Task WriteStepAsync(TaskStep step, CancellationToken cancel) => room.WriteStepAsync(new(task, claim.Token, step), cancel);
+
+        public Task<QuestionAnswer> AskAsync(Question question, CancellationToken cancel) => room.AskAsync(Mine(), question, cancel);
+
+        public Task<TaskRecord> StartChildAsync(string name, TaskSpec spec, CancellationToken cancel) => room.StartChildAsync(Mine(), attempt, name, spec, Self, cancel);
+
+        public Task StopChildAsync(TaskId child, string? reason, CancellationToken cancel) => room.StopChildAsync(task, child, reason, Self, cancel);
+
+        public Task<ImmutableArray<TaskRecord>> WaitAsync(ImmutableArray<TaskId> tasks, bool any, TimeSpan? timeout, CancellationToken cancel) => room.WaitAsync(Mine(), tasks, any, timeout, cancel);
+
+        public void Report(TaskProgress told)
+        {
+            if (attempts.Find(task) is { } live && live.Claim == claim) progress.Report(live, told);
+        }
+
+        private LiveAttempt Mine() => attempts.Find(task) is { } live && live.Claim == claim ? live : throw new ClaimLostException(task);
+    }
+
+    private Task<ImmutableArray<TaskStep>> ReadStepsAsync(TaskId task, CancellationToken cancel) => ledger.ReadStepsAsync(task, cancel);
+
+    private Task WriteStepAsync(Storage.StepWrite step, CancellationToken cancel) => ledger.WriteStepAsync(step, cancel);
+
+    private async Task<QuestionAnswer> AskAsync(LiveAttempt live, Question question, CancellationToken cancel)
+    {
+        var asked = await ledger.ApplyAsync(live.Id, record => AnswerIn(record, question) is null ? Transition.Asked(live.Claim, question, time.GetUtcNow()) : null, cancel, live.Record);
+        if (asked.Refusal is RefusalReason.WrongToken or RefusalReason.Ended) throw new ClaimLostException(live.Id);
+        if (asked.Refusal is not null) throw new InvalidOperationException($"Task {asked.Record.Number} can ask nothing now: it is {Names.Of(asked.Record.State)}.");
+        while (true)
+        {
+            var changed = live.WhenChanged;
+            if (AnswerIn(live.Record, question) is { } answer) return answer;
+            if (!asked.Changed && AnswerIn(asked.Record, question) is { } known) return known;
+            await changed.WaitAsync(cancel);
+        }
+    }
+
+    private static QuestionAnswer? AnswerIn(TaskRecord record, Question question) => record.Question is { Answer: { } answer } known && known.Name == question.Name ? answer : null;
+
+    private async Task<TaskRecord> StartChildAsync(LiveAttempt live, int attempt, string name, TaskSpec spec, Actor actor, CancellationToken cancel)
+    {
+        // The key stands for the name, not for the spec: a program that was changed meanwhile asks for the same child.
+        const string body = "child";
+        var key = $"task {live.Id} child {name}";
+        if (attempt > 1)
+        {
+            // A new attempt goes on with what a former one left that is open or has completed; what had failed it tries anew.
+            for (var former = 1; former < attempt; former++)
+            {
+                var left = await ledger.FindByKeyAsync(KeyOf(key, former), cancel);
+                if (left is not null && (!left.State.IsTerminal() || left.State == TaskState.Completed)) return left;
+            }
+        }
+        var child = await desk.Value.SubmitAsync(new(spec, actor, live.Id, KeyOf(key, attempt), body), cancel);
+        live.Clock.Touch();
+        return child.Record;
+    }
+
+    private static string KeyOf(string key, int attempt) => attempt == 1 ? key : $"{key} attempt {attempt}";
+
+    private async Task StopChildAsync(TaskId parent, TaskId child, string? reason, Actor actor, CancellationToken cancel)
+    {
+        if ((await ledger.ReadAsync(child, cancel)).Parent != parent) throw new TaskNotFoundException(child.ToString());
+        await ledger.StopTreeAsync(child, new StopRequest { Cause = EndCause.Parent, Actor = actor, Reason = reason, RequestedAt = time.GetUtcNow() }, cancel);
+    }
+
+    private async Task<ImmutableArray<TaskRecord>> WaitAsync(LiveAttempt live, ImmutableArray<TaskId> tasks, bool any, TimeSpan? timeout, CancellationToken cancel)
+    {
+        var ends = tasks.Distinct().ToDictionary(t => t, feed.WatchEnd);
+        try
+        {
+            // After the signals are taken: what ends from here on is heard.
+            var open = new List<Task>();
+            var awaited = ImmutableArray.CreateBuilder<TaskId>();
+            foreach (var (id, end) in ends)
+            {
+                if ((await ledger.ReadAsync(id, cancel)).State.IsTerminal()) continue;
+                open.Add(end.Ended);
+                awaited.Add(id);
+            }
+            if (open.Count > 0 && !(any && open.Count < ends.Count))
+            {
+                using var edge = await graph.BeginAsync(live.Id, awaited.ToImmutable(), any, cancel);
+                using var waits = live.BeginWait();
+                await EndAsync(any ? Task.WhenAny(open) : Task.WhenAll(open), timeout, cancel);
+            }
+            var records = ImmutableArray.CreateBuilder<TaskRecord>(tasks.Length);
+            foreach (var id in tasks) records.Add(ends[id].Ended is { IsCompletedSuccessfully: true } end ? await end : await ledger.ReadAsync(id, cancel));
+            return records.MoveToImmutable();
+        }
+        finally
+        {
+            foreach (var end in ends.Values) end.Dispose();
+        }
+    }
+
+    private async Task EndAsync(Task ends, TimeSpan? timeout, CancellationToken cancel)
+    {
+        try
+        {
+            await ends.WaitAsync(timeout is not { } span ? Timeout.InfiniteTimeSpan : span < LongestWait ? span : LongestWait, time, cancel);
+        }
+        catch (TimeoutException)
+        {
+            // Whoever asked sees which are open.
+        }
+    }
+}

@@ -1,0 +1,248 @@
+using Microsoft.Extensions.DependencyInjection;
+using Outlast.Runners.Handlers;
+using Outlast.Storage;
+using Outlast.TestKit;
+using Outlast.Tests.Supervision;
+
+namespace Outlast.Tests.Runners.Handlers;
+
+public sealed class StopTests
+{
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously), _goOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static StopCommand ByUser(bool now = false) => new(EndCause.User, SupervisedHost.Somebody, "enough", now);
+
+    [Fact]
+    [Trait("Requirement", "C14")]
+    [Trait("Requirement", "C2")]
+    [Trait("Requirement", "V-11")]
+    public async Task A_handler_that_catches_everything_is_refused_again_and_again_and_ends_stopped()
+    {
+        var refused = 0;
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, string>("stubborn", async (_, task) =>
+        {
+            _begun.SetResult();
+            await _goOn.Task;
+            for (var i = 0; i < 5; i++)
+            {
+                try
+                {
+                    await task.StepAsync($"step {i}", _ => Task.CompletedTask);
+                }
+                catch (Exception)
+                {
+                    refused++;
+                }
+            }
+            return "all is well";
+        }));
+        var id = await host.SubmitAsync("stubborn", 0);
+        await _begun.Task.Soon();
+        Assert.Equal(TaskState.Stopping, (await host.Client.StopAsync(id, ByUser())).Record.State);
+        _goOn.SetResult();
+        var ended = await host.EndOf(id);
+        Assert.Equal((TaskState.Stopped, EndCause.User, 5), (ended.State, ended.End!.Cause, refused));
+        Assert.Empty(await host.Store.StepsAsync(id));
+        // Nothing of it is thrown away.
+        Assert.Equal("all is well", ended.End.Result!.Value.GetString());
+        Assert.Contains("it went on after a boundary had refused it; what it returned is kept as its result", ended.End.Evidence);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C15")]
+    [Trait("Requirement", "B14")]
+    public async Task A_result_that_is_delivered_without_having_seen_the_stop_wins()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, int>("quick", async (_, _) =>
+        {
+            _begun.SetResult();
+            await _goOn.Task;
+            return 7;
+        }));
+        var id = await host.SubmitAsync("quick", 0);
+        await _begun.Task.Soon();
+        await host.Client.StopAsync(id, ByUser());
+        _goOn.SetResult();
+        var ended = await host.EndOf(id);
+        Assert.Equal((TaskState.Completed, EndCause.Exit, 7), (ended.State, ended.End!.Cause, ended.End.Result!.Value.GetInt32()));
+        Assert.Contains(ended.Annotations, a => a.Text.StartsWith("the stop came too late", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C7")]
+    [Trait("Requirement", "C9")]
+    [Trait("Requirement", "B12")]
+    public async Task A_step_in_flight_is_not_torn_and_cleanup_runs_to_its_end_before_the_record_closes()
+    {
+        TaskCompletionSource cleaning = new(TaskCreationOptions.RunContinuationsAsynchronously), cleaned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("work", async task =>
+        {
+            try
+            {
+                await task.StepAsync("call", async hard =>
+                {
+                    _begun.SetResult();
+                    await _goOn.Task.WaitAsync(hard);
+                    return "the answer";
+                });
+                await task.StepAsync("next", _ => Task.CompletedTask);
+            }
+            finally
+            {
+                cleaning.SetResult();
+                await cleaned.Task;
+                await task.CleanUpAsync(_ => task.StepAsync("taken back", _ => Task.CompletedTask));
+            }
+        }));
+        var id = await host.SubmitAsync("work");
+        await _begun.Task.Soon();
+        await host.Client.StopAsync(id, ByUser());
+        _goOn.SetResult();
+        await cleaning.Task.Soon();
+        Assert.Equal(TaskState.Stopping, (await host.ReadAsync(id)).State);
+        cleaned.SetResult();
+        var ended = await host.EndOf(id);
+        Assert.Equal((TaskState.Stopped, "stopped by user: enough"), (ended.State, ended.End!.Reason));
+        Assert.Equal(["call", "taken back"], (await host.Store.StepsAsync(id)).Select(s => s.Name));
+    }
+
+    [Fact]
+    [Trait("Requirement", "C13")]
+    [Trait("Requirement", "B9")]
+    public async Task Code_that_reaches_no_boundary_is_broken_off_when_its_grace_is_over()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("slow", async task =>
+        {
+            _begun.SetResult();
+            await Task.Delay(Timeout.Infinite, task.HardToken);
+        }));
+        var id = await host.SubmitAsync("slow");
+        await _begun.Task.Soon();
+        await host.Client.StopAsync(id, ByUser());
+        await host.Time.WhenArmedAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(TaskState.Stopping, (await host.ReadAsync(id)).State);
+        host.Time.Advance(TimeSpan.FromSeconds(30));
+        var ended = await host.EndOf(id);
+        Assert.Equal(TaskState.Stopped, ended.State);
+        Assert.Equal<string>(["asked to stop at its next boundary, 0.0 s after the request", "hard token at 30.0 s", "its code returned at 30.0 s"], ended.End!.Evidence);
+    }
+
+    [Fact]
+    [Trait("Requirement", "B13")]
+    [Trait("Requirement", "C13")]
+    [Trait("Requirement", "U-05")]
+    [Trait("Requirement", "B5")]
+    public async Task A_hundred_handlers_that_block_for_ever_are_given_up_named_counted_and_starve_nobody()
+    {
+        using var never = new ManualResetEventSlim();
+        using var folder = new ScratchFolder();
+        var begun = 0;
+        await using var host = await HandlerHost.StartAsync(s => s
+            .AddHandler<int, int>("wedged", (i, _) =>
+            {
+                Interlocked.Increment(ref begun);
+                // A thread that never comes back, not a wait that costs none.
+                while (!never.Wait(Timeout.Infinite)) { }
+                return Task.FromResult(i);
+            })
+            .AddHandler<int, int>("quick", (i, _) => Task.FromResult(i)), folder: folder);
+        var ids = new List<TaskId>();
+        for (var i = 0; i < 100; i++) ids.Add(await host.SubmitAsync("wedged", i));
+        await Eventually.TrueAsync(() => begun == 100, "all of them run");
+        foreach (var id in ids) await host.Client.StopAsync(id, ByUser(now: true));
+        var ends = Task.WhenAll(ids.Select(host.EndOf));
+        foreach (var ended in await host.PassingUntil(ends))
+        {
+            Assert.Equal(TaskState.Stopped, ended.State);
+            Assert.Contains(ended.End!.Evidence, e => e.StartsWith("its code did not return and was given up at ", StringComparison.Ordinal));
+        }
+        Assert.Equal(100, host.Runners.For(TaskKind.Handler).Abandoned);
+        Assert.Contains(await host.Status.ExamineAsync(), c => c is { Name: "abandoned", Level: CheckLevel.Warn } && c.Text.StartsWith("100 handlers have not returned", StringComparison.Ordinal));
+        Assert.Equal(5, (await host.EndOf(await host.SubmitAsync("quick", 5))).End!.Result!.Value.GetInt32());
+
+        never.Set();
+        await Eventually.TrueAsync(() => host.Runners.For(TaskKind.Handler).Abandoned == 0, "all of them have returned");
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(ids[42])).Annotations.Any(a => a.Text.EndsWith(": 42", StringComparison.Ordinal)), "what it returned in the end is kept");
+        Assert.Equal(TaskState.Stopped, (await host.ReadAsync(ids[42])).State);
+    }
+
+    [Fact]
+    [Trait("Requirement", "C16")]
+    public async Task A_stop_is_not_undone_by_the_death_of_the_host()
+    {
+        var (store, time) = (new InMemoryTaskStore(), new ManualTime());
+        void Handlers(OutlastBuilder s) => s.AddHandler("slow", async task =>
+        {
+            _begun.TrySetResult();
+            await Task.Delay(Timeout.Infinite, task.HardToken);
+        });
+        var host = await HandlerHost.StartAsync(Handlers, store, time);
+        var id = await host.SubmitAsync("slow");
+        await _begun.Task.Soon();
+        await host.Client.StopAsync(id, ByUser());
+        await host.AbandonAsync();
+        await using var next = await HandlerHost.StartAsync(Handlers, store, time);
+        Assert.Equal((TaskState.Stopped, EndCause.User), (await next.EndOf(id) is var ended ? (ended.State, ended.End!.Cause) : default));
+    }
+
+    [Fact]
+    [Trait("Requirement", "B5")]
+    [Trait("Requirement", "B17")]
+    [Trait("Requirement", "B7")]
+    public async Task A_handler_that_never_shows_life_is_warned_of_and_ends_timed_out_in_words_of_its_own()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("mute", async task =>
+        {
+            _begun.SetResult();
+            await Task.Delay(Timeout.Infinite, task.StopToken);
+        }));
+        var id = await host.SubmitAsync("mute", 0, spec => spec with { Input = null, IdleTimeout = TimeSpan.FromMinutes(10), IdleWarning = TimeSpan.FromMinutes(5) });
+        await _begun.Task.Soon();
+        await host.PassAsync(TimeSpan.FromMinutes(5));
+        Assert.Contains(await host.EventsOf(id), e => e.Type == TaskEventType.Warning && e.Data["rule"].GetString() == "idle_warning");
+        await host.PassAsync(TimeSpan.FromMinutes(5));
+        var ended = await host.EndOf(id);
+        Assert.Equal((TaskState.TimedOut, EndCause.Inactivity), (ended.State, ended.End!.Cause));
+        Assert.StartsWith("timed out: no step, no output, no progress and no other sign of life for 10m", ended.End.Reason);
+        Assert.DoesNotContain("CPU", ended.End.Reason);
+    }
+
+    [Fact]
+    public async Task Each_kind_of_activity_is_a_sign_of_life()
+    {
+        using var folder = new ScratchFolder();
+        var signs = new SemaphoreSlim(0);
+        var shown = new SemaphoreSlim(0);
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("lively", async task =>
+        {
+            Func<Task>[] each =
+            [
+                () => task.StepAsync("step", _ => Task.CompletedTask),
+                () => { task.Progress(0.5); return Task.CompletedTask; },
+                () => task.Output.WriteLineAsync("here"),
+                () => { task.Beat(); return Task.CompletedTask; },
+                () => { task.CheckBoundary(); return Task.CompletedTask; },
+            ];
+            _begun.SetResult();
+            foreach (var sign in each)
+            {
+                await signs.WaitAsync(task.HardToken);
+                await sign();
+                shown.Release();
+            }
+            await Task.Delay(Timeout.Infinite, task.StopToken);
+        }), folder: folder);
+        var id = await host.SubmitAsync("lively", 0, spec => spec with { Input = null, IdleTimeout = TimeSpan.FromMinutes(10), IdleWarning = null });
+        await _begun.Task.Soon();
+        for (var i = 0; i < 5; i++)
+        {
+            await host.PassAsync(TimeSpan.FromMinutes(9));
+            signs.Release();
+            await shown.WaitAsync().Soon();
+            await host.PassAsync(TimeSpan.Zero);
+        }
+        Assert.Equal(TaskState.Running, (await host.ReadAsync(id)).State);
+        await host.PassAsync(TimeSpan.FromMinutes(10));
+        Assert.Equal(TaskState.TimedOut, (await host.EndOf(id)).State);
+    }
+}
