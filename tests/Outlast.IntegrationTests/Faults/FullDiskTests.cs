@@ -77,6 +77,7 @@ public sealed class FullDiskTests : IDisposable
         await host.ReadyAsync();
         var submitting = SubmitAsync(Key);
         await Eventually.TrueAsync(() => File.Exists(pause.File("reached")), "the host is at that instant");
+        if (milestone == Milestone.Spawned) await Eventually.TrueAsync(HasPrinted, "the command has printed its first line: what comes to a full disk may be lost");
         _disk.Fill();
         File.WriteAllText(pause.File("go"), "");
 
@@ -178,6 +179,9 @@ public sealed class FullDiskTests : IDisposable
     }
 
     private Task ReadyAgainAsync() => Eventually.TrueAsync(async () => (await _host.GetAsync("/readyz")).Status == HttpStatusCode.OK, "the host is ready again");
+
+    private bool HasPrinted() =>
+        Directory.EnumerateFiles(_disk.Place.Root + _disk.Data.Path + "/tasks", "output.log", SearchOption.AllDirectories).Any(log => new FileInfo(log).Length > 0);
 
     private async Task FillButAsync(int bytes)
     {
