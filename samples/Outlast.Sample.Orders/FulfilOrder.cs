@@ -12,8 +12,8 @@ internal sealed class FulfilOrder(Ledger ledger) : ITaskHandler<Order, Receipt>
         await task.StepAsync("reserve", stop => ledger.WorkAsync($"{order.Id} reserved", order.Pace, stop));
 
         var parcels = new List<ChildTask>();
-        foreach (var item in order.Items) parcels.Add(await task.StartHandlerAsync($"pack {item}", "pack-parcel", new Parcel(order.Id, item, order.Pace)));
-        var invoice = await task.StartProcessAsync("print invoice", ["/bin/sh", "-c", $"i=0; while [ $i -lt 10 ]; do echo line $i; i=$((i+1)); sleep {order.Pace / 1000.0:0.000}; done; echo invoice of {order.Id} printed"]);
+        foreach (var item in order.Items) parcels.Add(await task.StartHandlerAsync($"pack {item}", "pack-parcel", new Parcel(order.Id, item, order.Pace), Named($"pack {item}")));
+        var invoice = await task.StartProcessAsync("print invoice", ["/bin/sh", "-c", $"i=0; while [ $i -lt 10 ]; do echo line $i; i=$((i+1)); sleep {order.Pace / 1000.0:0.000}; done; echo invoice of {order.Id} printed"], Named("print invoice"));
 
         await task.WaitAllAsync([.. parcels.Select(p => p.Id), invoice.Id]);
         var labels = await Task.WhenAll(parcels.Select(p => p.ResultAsync<Label>()));
@@ -21,5 +21,8 @@ internal sealed class FulfilOrder(Ledger ledger) : ITaskHandler<Order, Receipt>
 
         await task.StepAsync("ship", stop => ledger.WorkAsync($"{order.Id} shipped", order.Pace, stop));
         return new(order.Id, [.. labels], printed.End?.Exit?.Code ?? -1);
+
+        // Told to the customer as well.
+        Func<TaskSpec, TaskSpec> Named(string name) => spec => spec with { Name = name, Session = order.Customer };
     }
 }
