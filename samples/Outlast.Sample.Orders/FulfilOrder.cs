@@ -1,0 +1,28 @@
+using System.Collections.Immutable;
+using Outlast.Runners.Handlers;
+
+namespace Outlast.Sample.Orders;
+
+/// <summary>Fulfils an order: reserves, has a parcel packed for each item and the invoice printed by a command, ships.</summary>
+/// <remarks>Each step happens once, whatever happens to the program: what has finished is read from the journal by the next one, and children go by their names.</remarks>
+internal sealed class FulfilOrder(Ledger ledger) : ITaskHandler<Order, Receipt>
+{
+    public async Task<Receipt> RunAsync(Order order, TaskContext task)
+    {
+        await task.StepAsync("reserve", stop => ledger.WorkAsync($"{order.Id} reserved", order.Pace, stop));
+
+        var parcels = new List<ChildTask>();
+        foreach (var item in order.Items) parcels.Add(await task.StartHandlerAsync($"pack {item}", "pack-parcel", new Parcel(order.Id, item, order.Pace), Named($"pack {item}")));
+        var invoice = await task.StartProcessAsync("print invoice", ["/bin/sh", "-c", $"i=0; while [ $i -lt 10 ]; do echo line $i; i=$((i+1)); sleep {order.Pace / 1000.0:0.000}; done; echo invoice of {order.Id} printed"], Named("print invoice"));
+
+        await task.WaitAllAsync([.. parcels.Select(p => p.Id), invoice.Id]);
+        var labels = await Task.WhenAll(parcels.Select(p => p.ResultAsync<Label>()));
+        var printed = await invoice.WaitAsync();
+
+        await task.StepAsync("ship", stop => ledger.WorkAsync($"{order.Id} shipped", order.Pace, stop));
+        return new(order.Id, [.. labels], printed.End?.Exit?.Code ?? -1);
+
+        // Told to the customer as well.
+        Func<TaskSpec, TaskSpec> Named(string name) => spec => spec with { Name = name, Session = order.Customer };
+    }
+}
