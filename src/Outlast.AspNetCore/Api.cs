@@ -21,7 +21,7 @@ internal sealed class Api(IServiceProvider services, IHostApplicationLifetime li
     public IHostDeparture Departure => services.GetRequiredService<IHostDeparture>();
     public IHostRestart? Restart { get; } = services.GetService<IHostRestart>();
     public TimeProvider Time { get; } = services.GetService<TimeProvider>() ?? TimeProvider.System;
-    public SpecReader Specs { get; } = new(services.GetService<TaskDefaults>() ?? new(), services.GetService<HostEnvironment>() ?? HostEnvironment.Capture());
+    public SpecReader Specs { get; } = new(services.GetService<TaskDefaults>() ?? new(), services.GetService<HostEnvironment>() ?? HostEnvironment.Capture(), services.GetService<TimeProvider>() ?? TimeProvider.System);
     public ILogger Log { get; } = services.GetService<ILoggerFactory>()?.CreateLogger("Outlast.AspNetCore") ?? NullLogger.Instance;
 
     public CancellationToken Stopping => lifetime.ApplicationStopping;

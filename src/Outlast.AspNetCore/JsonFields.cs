@@ -163,6 +163,22 @@ internal sealed partial class JsonFields
         return true;
     }
 
+    /// <summary>A moment, with its zone: <c>2026-11-27T08:00:00Z</c>.</summary>
+    public DateTimeOffset? Moment(string name) => Text(name) is { } text ? ReadMoment(name, text, "is no time; write 2026-11-27T08:00:00Z") : null;
+
+    /// <summary>A moment, or how long after another one it is: <c>90s</c>, or <c>nameMs</c> as number.</summary>
+    public DateTimeOffset? Moment(string name, DateTimeOffset from)
+    {
+        if (!Has(name + "Ms") && _left.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.String)
+        {
+            if (Text(name) is not { } text) return null;
+            return Duration.TryParse(text, out var length) && length > TimeSpan.Zero ? from + length : ReadMoment(name, text, "is no time and no length of time; write 2026-11-27T08:00:00Z or 10m");
+        }
+        if (!Limit(name, out var after)) return null;
+        if (after is null) Fail(name, "must be a time, or a length of time that is more than nothing");
+        return from + after;
+    }
+
     /// <summary>How a limit is moved: <c>+30m</c> on top of what is left, <c>2h</c> from now, <c>none</c> lifted; or in milliseconds from now.</summary>
     public LimitChange? Change(string name)
     {
@@ -198,6 +214,16 @@ internal sealed partial class JsonFields
     public static string NoDuration(string text) => $"'{Shorten(text)}' is no duration; write 90s, 10m or PT10M";
 
     public static string Shorten(string text) => text.Length <= 60 ? text : text[..(char.IsHighSurrogate(text[59]) ? 59 : 60)] + "…";
+
+    private DateTimeOffset? ReadMoment(string name, string text, string complaint)
+    {
+        if (Zoned().IsMatch(text) && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out var moment) && moment > DateTimeOffset.UnixEpoch) return moment.ToUniversalTime();
+        Fail(name, $"'{Shorten(text)}' {complaint}");
+        return null;
+    }
+
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Zoned();
 
     private JsonElement? Take(string name, JsonValueKind kind, string what)
     {

@@ -9,13 +9,13 @@ namespace Outlast.AspNetCore;
 internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
 
 /// <summary>Turns a posted document into a spec in which every default is resolved. A spec as it was read can be posted again.</summary>
-internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
+internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, TimeProvider time)
 {
     internal const int LongestName = 200;
     private const int LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "handler", "external", "input", "retry", "in", "at", "startBy", "startByMs", "notBefore", "detached", "priority", "children"], StringComparer.Ordinal);
+        ["agent", "handler", "external", "input", "detached", "children"], StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, NotifyPolicy> NotifyPolicies = Words(Enum.GetValues<NotifyPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
@@ -73,6 +73,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
         var stopGrace = ReadStopGrace(fields);
         var repeatable = fields.Flag("repeatable") ?? false;
         var refuse = fields.Word("whenFull", WhenFull) ?? false;
+        var (notBefore, startBy) = StartFields.ReadMoments(fields, time.GetUtcNow());
+        var priority = StartFields.ReadPriority(fields);
+        var retry = StartFields.ReadRetry(fields);
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
@@ -88,6 +91,10 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host)
             StopGrace = stopGrace,
             Repeatable = repeatable,
             RefuseWhenFull = refuse,
+            NotBefore = notBefore,
+            StartBy = startBy,
+            Priority = priority,
+            Retry = retry,
         }, parent);
     }
 

@@ -7,6 +7,7 @@ namespace Outlast.AspNetCore;
 /// <summary>What the wire shows of the vocabulary. Values of an environment never get here.</summary>
 internal static class TaskViews
 {
+    private static readonly RetryOn[] Ends = [RetryOn.Failed, RetryOn.Lost, RetryOn.TimedOut];
     // Most tasks of a host have the same environment, the host's own.
     private static readonly ConditionalWeakTable<ImmutableSortedDictionary<string, string>, string[]> EnvironmentNames = [];
 
@@ -41,6 +42,7 @@ internal static class TaskViews
             Phase = record.IsFinishing ? "finishing" : null,
             Output = new(snapshot.Output.Bytes, snapshot.Output.ErrorBytes, snapshot.Output.DroppedBytes, snapshot.Output.LostBytes, snapshot.Output.RemovedAt, snapshot.Output.RemovedReason),
             CreatedAt = record.CreatedAt,
+            NotBefore = record.NotBefore,
             StartedAt = record.StartedAt,
             LastActivityAt = snapshot.LastActivityAt,
             EndedAt = record.EndedAt,
@@ -91,6 +93,7 @@ internal static class TaskViews
             Limits = [.. facts.Settings.Select(s => new SettingView(s.Key, s.Value, s.From))],
             Running = running,
             Queued = queued,
+            NextDue = host.NextDue,
         };
     }
 
@@ -110,6 +113,10 @@ internal static class TaskViews
             StopGraceMs = (long)spec.StopGrace.TotalMilliseconds,
             Repeatable = spec.Repeatable ? true : null,
             WhenFull = spec.RefuseWhenFull ? "refuse" : null,
+            At = spec.NotBefore,
+            StartBy = spec.StartBy,
+            Priority = spec.Priority == 0 ? null : spec.Priority,
+            Retry = spec.Retry is { } retry ? new(retry.Max, (long)retry.Backoff.TotalMilliseconds, [.. Ends.Where(end => retry.On.HasFlag(end)).Select(Names.Of)]) : null,
             EnvNames = names,
         };
     }

@@ -31,6 +31,8 @@ public sealed record HostView
     public int Running { get; init; }
     /// <summary>Tasks that are queued.</summary>
     public int Queued { get; init; }
+    /// <summary>The next moment at which something is to happen to a task that nobody runs; absent: nothing is.</summary>
+    public DateTimeOffset? NextDue { get; init; }
 }
 
 /// <summary>A store.</summary>

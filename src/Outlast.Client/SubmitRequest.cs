@@ -31,11 +31,27 @@ public sealed record SubmitRequest
     public bool? Repeatable { get; init; }
     /// <summary><c>queue</c> (the default) or <c>refuse</c>.</summary>
     public string? WhenFull { get; init; }
+    /// <summary>How long it waits before it may start; or <see cref="At"/>.</summary>
+    public string? In { get; init; }
+    /// <summary>The moment before which it does not start; or <see cref="In"/>.</summary>
+    public DateTimeOffset? At { get; init; }
+    /// <summary>It ends as <c>timed_out</c> if it has not started by then: a moment with its zone, or how long after it may start.</summary>
+    public string? StartBy { get; init; }
+    /// <summary>Among tasks that wait for a place, larger ones go first; from -100 to 100, absent: 0.</summary>
+    public int? Priority { get; init; }
+    /// <summary>Whether and how a failed attempt is tried again.</summary>
+    public RetryRequest? Retry { get; init; }
 }
 
 /// <summary>The body of <c>POST /v1/tasks</c> with several tasks.</summary>
 /// <param name="Tasks">1 to 1,000.</param>
 public sealed record SubmitManyRequest(IReadOnlyList<SubmitRequest> Tasks);
+
+/// <summary>Whether and how a failed attempt is tried again.</summary>
+/// <param name="Max">At most so many further attempts, from 1.</param>
+/// <param name="Backoff">How long the first of them waits, each further one twice as long; absent: 1s.</param>
+/// <param name="On">After which ends: <c>failed</c>, <c>lost</c>, <c>timed_out</c>; absent: <c>failed</c>.</param>
+public sealed record RetryRequest(int Max, string? Backoff = null, IReadOnlyList<string>? On = null);
 
 /// <summary>The OS process to run.</summary>
 public sealed record ProcessRequest

@@ -62,6 +62,8 @@ public sealed record TaskView
     public required OutputView Output { get; init; }
     /// <summary>When it was accepted.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
+    /// <summary>It is not claimed before; only while queued.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
     /// <summary>When its first attempt was claimed.</summary>
     public DateTimeOffset? StartedAt { get; init; }
     /// <summary>When the work last showed that it advances; only while it runs.</summary>
@@ -101,9 +103,23 @@ public sealed record SpecView
     public bool? Repeatable { get; init; }
     /// <summary><c>refuse</c> where a full host refuses it instead of queueing it.</summary>
     public string? WhenFull { get; init; }
+    /// <summary>It is not started before.</summary>
+    public DateTimeOffset? At { get; init; }
+    /// <summary>It ends as <c>timed_out</c> if it has not started by then.</summary>
+    public DateTimeOffset? StartBy { get; init; }
+    /// <summary>Larger ones go first, from -100 to 100; absent: 0.</summary>
+    public int? Priority { get; init; }
+    /// <summary>Whether and how a failed attempt is tried again.</summary>
+    public RetryView? Retry { get; init; }
     /// <summary>The names of the process's environment, as in <see cref="ProcessSpecView.EnvNames"/>.</summary>
     public IReadOnlyList<string>? EnvNames { get; init; }
 }
+
+/// <summary>Whether and how a failed attempt is tried again.</summary>
+/// <param name="Max">At most so many further attempts.</param>
+/// <param name="BackoffMs">How long the first of them waits; each further one twice as long, of which between half and all is waited.</param>
+/// <param name="On">After which ends: <c>failed</c>, <c>lost</c>, <c>timed_out</c>.</param>
+public sealed record RetryView(int Max, long? BackoffMs = null, IReadOnlyList<string>? On = null);
 
 /// <summary>An OS process, as it is read back.</summary>
 public sealed record ProcessSpecView

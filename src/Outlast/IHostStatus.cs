@@ -11,6 +11,9 @@ public interface IHostStatus
     /// <summary>How many tasks run (waiting and stopping ones too) and how many are queued.</summary>
     (int Running, int Queued) Load { get; }
 
+    /// <summary>The next moment at which something is to happen to a task that nobody runs: its time comes, a deadline passes, its question expires. None: nothing is.</summary>
+    DateTimeOffset? NextDue { get; }
+
     /// <summary>Whether it would accept work now; otherwise the reasons, in words.</summary>
     ImmutableArray<string> NotReady { get; }
 

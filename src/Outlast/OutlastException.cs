@@ -118,9 +118,9 @@ public sealed class ParentEndedException(TaskRecord parent) : OutlastException($
 /// <summary>The host is full and the task asked to be refused then.</summary>
 public sealed class FullException(string limit, int running, int max, string? reason = null) : OutlastException($"No room: {reason ?? $"{limit} has {running} of {max}"}.")
 {
-    /// <summary>Which limit: <c>kind process</c>, <c>host</c>, <c>disk</c>.</summary>
+    /// <summary>Which limit: <c>kind process</c>, <c>host</c>, <c>session s1</c>, <c>label gpu</c>, <c>disk</c>.</summary>
     public string Limit { get; } = limit;
-    /// <summary>How many places are taken or waited for.</summary>
+    /// <summary>How many places are taken.</summary>
     public int Running { get; } = running;
     /// <summary>How many there are.</summary>
     public int Max { get; } = max;

@@ -95,7 +95,8 @@ public enum RetryOn
     TimedOut = 4,
 }
 
-/// <summary>At most <paramref name="Max"/> further attempts, <paramref name="Backoff"/> apart (doubled each time), after the ends in <paramref name="On"/>.</summary>
+/// <summary>At most <paramref name="Max"/> further attempts, <paramref name="Backoff"/> apart (doubled each time; of that between half and all, each task its own share), after the ends in <paramref name="On"/>.</summary>
+/// <remarks>The wall-clock limit runs over all attempts: none follows that could not begin before it passes.</remarks>
 public sealed record RetryPolicy(int Max, TimeSpan Backoff, RetryOn On);
 
 /// <summary>An OS process, as it would be started by the shell that asked for it.</summary>

@@ -47,7 +47,10 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
     private void Times()
     {
         Field("submitted", When(task.CreatedAt));
-        if (task.Queue is { } queue) Field("waits for", Words.Invariant($"{queue.WaitsFor}; place {queue.Position} in the queue"));
+        if (task.NotBefore is { } notBefore) Field(task.Attempt > 0 ? "tried again" : "starts", $"at {Words.At(notBefore, now)} at the earliest");
+        else if (task.Queue is { } queue) Field("waits for", Words.Invariant($"{queue.WaitsFor}; place {queue.Position} in the queue"));
+        if (task is { StartedAt: null, Spec.StartBy: { } startBy }) Field("start by", Words.At(startBy, now));
+        if (task.Spec.Priority is { } priority && task.Queue is not null) Field("priority", Words.Invariant($"{priority}"));
         if (task.StartedAt is { } started) Field("started", $"{When(started)}{Tries()}");
         if (task.EndedAt is { } ended) Field("ended", $"{When(ended)}{(task.StartedAt is { } start ? $", after {Words.Length(ended - start)}" : "")}");
         if (task is { HasEnded: false, Process: { } process })
@@ -56,7 +59,7 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.IdleMs is > 1000 and var idle) Field("silent for", Words.Length(idle));
     }
 
-    private string Tries() => Words.Invariant($", attempt {task.Attempt}{(task.Adoptions > 0 ? $", adoptions {task.Adoptions}: a later host took it over" : "")}");
+    private string Tries() => Words.Invariant($", attempt {task.Attempt}{(task.Spec.Retry is { } retry ? Words.Invariant($" of at most {retry.Max + 1} ({string.Join(", ", retry.On ?? [])} is tried again)") : "")}{(task.Adoptions > 0 ? $", adoptions {task.Adoptions}: a later host took it over" : "")}");
 
     private void Ending()
     {

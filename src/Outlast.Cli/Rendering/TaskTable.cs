@@ -13,7 +13,7 @@ internal static class TaskTable
         foreach (var task in tasks)
         {
             table.Add(
-                Words.Invariant($"{task.Number}"), new(State(task), text => Ink.OfState(task.State, text)), Elapsed(task, now), Words.Ago(task.CreatedAt, now), task.Name,
+                Words.Invariant($"{task.Number}"), new(State(task, now), text => Ink.OfState(task.State, text)), Elapsed(task, now), Words.Ago(task.CreatedAt, now), task.Name,
                 new(Words.Command(task), Ink.Dim), new(task.Id, Ink.Dim));
         }
         return table;
@@ -23,5 +23,6 @@ internal static class TaskTable
     private static string Elapsed(TaskView task, DateTimeOffset now) =>
         task.StartedAt is not { } started ? "-" : Words.Length(task.EndedAt is { } ended ? ended - started : TimeSpan.FromSeconds(Math.Max(0, Math.Floor((now - started).TotalSeconds))));
 
-    private static string State(TaskView task) => task.Queue is { } queue ? Words.Invariant($"queued #{queue.Position}") : Words.State(task);
+    private static string State(TaskView task, DateTimeOffset now) =>
+        task.NotBefore is { } at && task.Queue is not null ? $"starts at {Words.At(at, now)}" : task.Queue is { } queue ? Words.Invariant($"queued #{queue.Position}, {queue.WaitsFor}") : Words.State(task);
 }

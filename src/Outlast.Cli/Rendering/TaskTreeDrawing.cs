@@ -22,7 +22,7 @@ internal static class TaskTreeDrawing
     {
         var number = Words.Invariant($"{head}{task.Number}  ");
         var state = Words.State(task);
-        var rest = $"  {ControlSequences.Escape(task.Name)}  {ControlSequences.Escape(Words.Command(task))}";
+        var rest = $"{(task.Attempt > 1 ? Words.Invariant($"  attempt {task.Attempt}") : "")}  {ControlSequences.Escape(task.Name)}  {ControlSequences.Escape(Words.Command(task))}";
         if (cut) rest = TextWidth.Cut(rest, width - TextWidth.Of(number) - state.Length);
         return number + (ink ? Ink.OfState(task.State, state) : state) + rest;
     }

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Outlast.Cli.Serving;
 
-/// <summary>Ends a host that a verb started once nobody needs it: for the whole limit no open task and no client.</summary>
+/// <summary>Ends a host that a verb started once nobody needs it: for the whole limit no open task, nothing that is to happen to one, and no client.</summary>
 internal sealed class IdleWatch(IHostStatus host, Farewell going, TimeProvider time, TimeSpan limit)
 {
     private int _clients;
@@ -29,7 +29,7 @@ internal sealed class IdleWatch(IHostStatus host, Farewell going, TimeProvider t
         var pause = TimeSpan.FromMilliseconds(Math.Clamp(limit.TotalMilliseconds / 10, 10, 30_000));
         while (!cancel.IsCancellationRequested)
         {
-            if (Volatile.Read(ref _clients) > 0 || host.Load is not (0, 0)) Volatile.Write(ref _lastNeeded, time.GetTimestamp());
+            if (Volatile.Read(ref _clients) > 0 || host.Load is not (0, 0) || host.NextDue is not null) Volatile.Write(ref _lastNeeded, time.GetTimestamp());
             else if (time.GetElapsedTime(Volatile.Read(ref _lastNeeded)) >= limit)
             {
                 await going.LeaveAsync("idle");

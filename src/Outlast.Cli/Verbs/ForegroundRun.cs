@@ -83,7 +83,8 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
             await Task.Delay(SilenceBeforeQueueNotice, context.Time, cancel);
             if (_printed || !context.Terminal.ErrorIsTerminal) return;
             var task = await client.GetAsync(id, cancel: cancel);
-            if (task.Queue is { } queue) context.Terminal.Say(Words.Invariant($"task {task.Number} is queued, place {queue.Position}: {queue.WaitsFor}"));
+            if (task is { Queue: not null, NotBefore: { } at }) context.Terminal.Say(Words.Invariant($"task {task.Number} starts at {Words.At(at, context.Time.GetUtcNow())}"));
+            else if (task.Queue is { } queue) context.Terminal.Say(Words.Invariant($"task {task.Number} is queued, place {queue.Position}: {queue.WaitsFor}"));
         }
         catch (Exception e) when (e is OperationCanceledException or OutlastProblemException or HostUnreachableException)
         {

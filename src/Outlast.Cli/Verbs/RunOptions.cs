@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Outlast.Cli.Calling;
 using Outlast.Client;
 
@@ -25,6 +26,13 @@ internal sealed class RunOptions
     private readonly Option<string?> _stopGrace = Text("--stop-grace", "How long a stop waits before it kills; otherwise 10s", "D");
     private readonly Option<string?> _outputCap = Text("--output-cap", "The most of its output that stays, for example 10MiB; otherwise 1GiB", "SIZE|none");
     private readonly Option<string?> _outputPolicy = Word("--output-policy", "At the cap: the first and last half stay (keep-ends, default), the last half (tail), or it is stopped (stop)", "keep-ends", "tail", "stop");
+    private readonly Option<string?> _in = Text("--in", "Start it after so long, not now", "D");
+    private readonly Option<string?> _at = Text("--at", "Start it then, not now: 08:30, 2026-11-27T08:30 (both here), or with a zone", "TIME");
+    private readonly Option<string?> _startBy = Text("--start-by", "It ends as timed out if it has not started by then, or so long after it may", "D|TIME");
+    private readonly Option<int?> _priority = Priority();
+    private readonly Option<long?> _retry = Verb.Number("--retry", "Try again when it fails, at most so often", least: 1);
+    private readonly Option<string?> _retryBackoff = Text("--retry-backoff", "Wait so long before it is tried again, each time twice as long; otherwise 1s", "D");
+    private readonly Option<string?> _retryOn = RetryOn();
     private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
     private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
 
@@ -35,12 +43,13 @@ internal sealed class RunOptions
     public IEnumerable<Option> All =>
     [
         Detach, _name, _session, _group, _notify, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
-        _leftovers, _refuseWhenFull, _repeatable, IdempotencyKey,
+        _leftovers, _in, _at, _startBy, _priority, _retry, _retryBackoff, _retryOn, _refuseWhenFull, _repeatable, IdempotencyKey,
     ];
 
-    public SubmitRequest ToRequest(ParseResult parsed, Caller caller, IReadOnlyList<string> argv)
+    public SubmitRequest ToRequest(ParseResult parsed, Caller caller, IReadOnlyList<string> argv, DateTimeOffset now)
     {
         var detach = parsed.GetValue(Detach);
+        if (parsed.GetValue(_in) is not null && parsed.GetValue(_at) is not null) throw CommandException.Usage("--in and --at exclude each other");
         var labels = Verb.Pairs("--label", parsed.GetValue(_labels) ?? []);
         var environment = new Dictionary<string, string>(caller.Environment);
         foreach (var (name, value) in Verb.Pairs("--env", parsed.GetValue(_environment) ?? [])) environment[name] = value;
@@ -60,6 +69,11 @@ internal sealed class RunOptions
             StopGrace = parsed.GetValue(_stopGrace),
             Repeatable = parsed.GetValue(_repeatable) ? true : null,
             WhenFull = parsed.GetValue(_refuseWhenFull) ? "refuse" : null,
+            In = parsed.GetValue(_in),
+            At = parsed.GetValue(_at) is { } at ? LocalTime.Read("--at", at, now, TimeZoneInfo.Local) : null,
+            StartBy = parsed.GetValue(_startBy) is { } startBy ? LocalTime.ReadUnlessLength("--start-by", startBy, now, TimeZoneInfo.Local) : null,
+            Priority = parsed.GetValue(_priority),
+            Retry = Retry(parsed),
             Process = new()
             {
                 Argv = argv,
@@ -78,6 +92,14 @@ internal sealed class RunOptions
         };
     }
 
+    private RetryRequest? Retry(ParseResult parsed)
+    {
+        if (parsed.GetValue(_retry) is { } max) return new((int)Math.Min(max, int.MaxValue), parsed.GetValue(_retryBackoff), parsed.GetValue(_retryOn)?.Split(',', StringSplitOptions.TrimEntries));
+        if (parsed.GetValue(_retryBackoff) is not null) throw CommandException.Usage("--retry-backoff needs --retry N");
+        if (parsed.GetValue(_retryOn) is not null) throw CommandException.Usage("--retry-on needs --retry N");
+        return null;
+    }
+
     private static StdinView Stdin(string? text, bool detach) => text switch
     {
         null or "none" => StdinView.None,
@@ -88,6 +110,30 @@ internal sealed class RunOptions
     };
 
     private static Option<string?> Text(string name, string description, string value) => new(name) { Description = description, HelpName = value };
+
+    private static Option<string?> RetryOn()
+    {
+        string[] ends = ["failed", "lost", "timed_out"];
+        var option = Text("--retry-on", "After which ends it is tried again; otherwise failed", string.Join(',', ends));
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && token.Value.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(word => !ends.Contains(word)) is { } unknown)
+                result.AddError($"--retry-on '{unknown}' is not there; use {string.Join(", ", ends)}, or several with commas between");
+        });
+        return option;
+    }
+
+    private static Option<int?> Priority() => new("--priority")
+    {
+        Description = "Among tasks that wait for a place, larger ones go first, from -100 to 100; otherwise 0",
+        HelpName = "N",
+        CustomParser = result =>
+        {
+            if (int.TryParse(result.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number is >= -100 and <= 100) return number;
+            result.AddError($"--priority '{result.Tokens[0].Value}' is no whole number from -100 to 100");
+            return null;
+        },
+    };
 
     public static Option<string?> Word(string name, string description, params string[] words)
     {

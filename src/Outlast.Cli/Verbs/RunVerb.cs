@@ -22,7 +22,7 @@ internal static class RunVerb
     private static async Task<int> RunAsync(CommandContext context, ParseResult parsed, RunOptions options, IReadOnlyList<string>? argv, bool json, CancellationToken cancel)
     {
         if (argv is null or []) throw CommandException.Usage($"'run' needs the command after '--', for example: {context.Command("run -- npm test")}");
-        var request = options.ToRequest(parsed, context.Caller, argv);
+        var request = options.ToRequest(parsed, context.Caller, argv, context.Time.GetUtcNow());
         using var client = context.Door.Open();
         try
         {

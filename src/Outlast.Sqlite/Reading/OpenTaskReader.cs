@@ -9,7 +9,7 @@ internal static class OpenTaskReader
     public static ImmutableArray<OpenTask> List(Database database)
     {
         var open = ImmutableArray.CreateBuilder<OpenTask>();
-        using var row = database.Prepare("SELECT id, number, kind, state, version, parent, root, detached, token, first_in_line, not_before, start_by, subject, session, labels, priority, question_expires FROM tasks WHERE ended_at IS NULL ORDER BY number");
+        using var row = database.Prepare("SELECT id, number, kind, state, version, parent, root, detached, token, first_in_line, not_before, start_by, subject, session, labels, priority, question_expires, attempt FROM tasks WHERE ended_at IS NULL ORDER BY number");
         while (row.Step())
             if (Read(row) is { } task) open.Add(task);
         return open.ToImmutable();
@@ -35,6 +35,7 @@ internal static class OpenTaskReader
             Labels = labels,
             Priority = (int)row.Number(15),
             QuestionExpiresAt = Columns.Time(row.NumberOrNone(16)),
+            Attempt = (int)row.Number(17),
         };
     }
 

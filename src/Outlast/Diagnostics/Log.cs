@@ -65,6 +65,9 @@ internal static partial class Log
     [LoggerMessage(17, LogLevel.Information, "Host {Host} takes work again: its going was called off.")]
     public static partial void HostResumes(this ILogger log, HostId host);
 
+    [LoggerMessage(19, LogLevel.Error, "The places that are taken and the tasks that run differed: {Difference}.")]
+    public static partial void PlacesDiffer(this ILogger log, string difference);
+
     [LoggerMessage(18, LogLevel.Critical, "Host {Host} ends: {Why}.")]
     public static partial void HostSuperseded(this ILogger log, HostId host, string why);
 

@@ -7,7 +7,7 @@ using Outlast.Supervision;
 namespace Outlast.Hosting;
 
 /// <summary>Looks at everything that a person would look at when something is wrong. Changes nothing.</summary>
-internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, Courier courier, Pruner pruner, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
+internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher dispatcher, PlaceAudit audit, DueWatch due, LiveAttempts attempts, OutputDropping dropping, DiskGuard disk, DiskProbe space, Courier courier, Pruner pruner, OutlastSettings settings, Surroundings surroundings, DataFolder folder, TimeProvider time)
 {
     private static readonly TimeSpan InFlight = TimeSpan.FromSeconds(1);
     private const int EndedTasksLookedAt = 500, ManyNotices = 1_000;
@@ -22,7 +22,8 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         OutputCaps(),
         Folder(),
         await QuarantineAsync(cancel),
-        await PlacesAsync(cancel),
+        await SlotsAsync(cancel),
+        Due(),
         await NoticesAsync(cancel),
         await LeftoversAsync(facts, cancel),
         Platform(),
@@ -87,7 +88,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
                 None.Add("rows", rows.Length.ToString(CultureInfo.InvariantCulture)), $"look into {folder.Quarantine}");
     }
 
-    private async Task<HostCheck> PlacesAsync(CancellationToken cancel)
+    private async Task<HostCheck> SlotsAsync(CancellationToken cancel)
     {
         var (taken, held) = (dispatcher.Taken, attempts.All.Count(a => a.Place.IsHeld));
         if (taken != held)
@@ -98,9 +99,29 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         }
         var live = attempts.Count;
         var measured = None.Add("taken", taken.ToString(CultureInfo.InvariantCulture)).Add("running", live.ToString(CultureInfo.InvariantCulture)).Add("queued", dispatcher.Queued.ToString(CultureInfo.InvariantCulture));
+        if (taken == held && audit.Found is var (count, at, what))
+            return new("slots", CheckLevel.Warn, $"{live} tasks run and {taken} places are taken, but that differed {(count == 1 ? "once" : $"{count} times")} since this host started, last at {at.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {what}",
+                measured.Add("corrected", count.ToString(CultureInfo.InvariantCulture)), "it has been put right, and is a fault of Outlast all the same: report it with the host's log");
         return taken == held
-            ? new("places", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued", measured)
-            : new("places", CheckLevel.Warn, $"{taken} places are taken, but running tasks hold {held}", measured.Add("held", held.ToString(CultureInfo.InvariantCulture)), "look again in a moment; if it stays so, restart the host: commands go on");
+            ? new("slots", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued{Full()}", measured)
+            : new("slots", CheckLevel.Warn, $"{taken} places are taken, but running tasks hold {held}", measured.Add("held", held.ToString(CultureInfo.InvariantCulture)), "look again in two minutes: what differs that long is put right");
+    }
+
+    /// <summary>The keys that tasks wait for.</summary>
+    private string Full()
+    {
+        var full = dispatcher.Counts.Where(c => c.Taken >= c.Max && c.Waiting > 0).OrderByDescending(c => c.Waiting).ToList();
+        return full.Count == 0 ? "" : $"; full: {string.Join(", ", full.Take(5).Select(c => $"{c.Key} ({c.Taken} of {c.Max}, {c.Waiting} wait)"))}{(full.Count > 5 ? $" and {full.Count - 5} more" : "")}";
+    }
+
+    private HostCheck Due()
+    {
+        var (count, overdue) = (due.Count, due.Overdue);
+        var measured = None.Add("moments", count.ToString(CultureInfo.InvariantCulture)).Add("overdue", overdue.Length.ToString(CultureInfo.InvariantCulture));
+        if (!overdue.IsEmpty)
+            return new("due", CheckLevel.Warn, $"{overdue.Length} moments have passed and nothing has come of them yet: {string.Join("; ", overdue.Take(5).Select(o => $"task {o.Task}: {o.What}, {o.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}"))}",
+                measured, "if the check 'store' is well, look again in a minute");
+        return new("due", CheckLevel.Ok, due.Next is { } next ? $"{count} moments are to come, the next at {next.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}" : "no task waits for a moment", measured);
     }
 
     private async Task<HostCheck> NoticesAsync(CancellationToken cancel)

@@ -12,7 +12,7 @@ namespace Outlast.Hosting;
 
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
-    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
+    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, DueWatch due, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, Courier courier, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TaskMeter meter, HostGauges gauges, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null, FolderHold? hold = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
@@ -25,7 +25,10 @@ internal sealed class OutlastHost(
 
     public HostFacts Facts => _facts ?? throw new InvalidOperationException("The host has not started yet.");
 
-    public (int Running, int Queued) Load => (dispatcher.Taken, dispatcher.Queued);
+    // Who waits for somebody has lent its place, and is here all the same.
+    public (int Running, int Queued) Load => (Math.Max(dispatcher.Taken, attempts.Count), dispatcher.Queued);
+
+    public DateTimeOffset? NextDue => due.Next;
 
     public ImmutableArray<string> NotReady =>
         _going ? ["the host is going away"] : departure.IsUnderWay ? ["the host is draining: it takes no new work"] : _facts is null ? ["the host is starting"] : _loops.Any(l => l.IsFaulted) ? ["a part of the host has failed; its log says which: restart it"] : health.Failure is { } failure ? [failure] : disk.Failure is { } low ? [$"the disk: {low}"] : [];
@@ -36,6 +39,8 @@ internal sealed class OutlastHost(
         var opening = await store.OpenAsync(cancel);
         identity.Open(opening.Epoch);
         health.LostForGood += End;
+        // Before the dispatcher, which may claim at once: what is told of the claim makes void what is told of the wait.
+        feed.Changed += due.Look;
         feed.Changed += dispatcher.Look;
         feed.Changed += stopper.Look;
         feed.Ended += LogEnd;
@@ -47,6 +52,7 @@ internal sealed class OutlastHost(
             [.. runners.All.Select(r => Names.Of(r.Kind))], settings.All)
         { Program = hold?.Program };
         await NoteAsync(TaskEventType.HostStarted, Arrival());
+        due.Open(_letGo.Token);
         var left = await rescuer.TakeStockAsync(_letGo.Token);
         log.HostOpened(identity.Id, folder.Path, left.Count + dispatcher.Queued, opening.Quarantined);
         disk.Look();

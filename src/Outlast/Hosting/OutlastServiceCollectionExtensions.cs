@@ -118,6 +118,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<Stopper>();
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
+        services.AddSingleton<DueWatch>();
+        services.AddSingleton<PlaceAudit>();
         services.AddSingleton<Rescuer>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton<OutputWatch>();

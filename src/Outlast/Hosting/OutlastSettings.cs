@@ -32,7 +32,9 @@ public sealed class OutlastSettings
         Dispatcher = new DispatcherOptions
         {
             Processes = values.Count("concurrency.processes", new DispatcherOptions().Processes, "How many commands run at once; the rest is queued", defaultInWords: "2 for each processor, at least 8"),
+            Handlers = values.Count("concurrency.handlers", new DispatcherOptions().Handlers, "How many handlers run at once; the rest is queued"),
             Total = values.CountOrNone("concurrency.total", "How many tasks of all kinds run at once"),
+            Limits = values.Rules(LimitRules.Setting, "How many tasks of one handler, session, label or parent run at once, for example session:*=5, label:gpu=1; one key beats each (*)"),
         };
         Watchdog = new WatchdogOptions
         {
@@ -171,6 +173,13 @@ public sealed class OutlastSettings
         public long? Size(string key, long? @default, string about) => Read(Describe(key, @default is { } size ? ByteSize.Format(size) : "none", "a size in bytes, or none", about), @default, bytes => bytes is { } b ? ByteSize.Format(b) : "none", text =>
             text is "none" or "0" ? (true, (long?)null) : (ByteSize.TryParse(text, out var b), b), "is no size; write 65536, 64KiB, 10MiB, 1GiB or none");
 
+        public ImmutableArray<LimitRule> Rules(string key, string about) =>
+            Read(Describe(key, "none", "KEY=NUMBER, with commas between, or an object of keys and numbers", about), ImmutableArray<LimitRule>.Empty, rules => rules.IsEmpty ? "none" : string.Join(", ", rules), text =>
+            {
+                var (rules, problem) = LimitRules.Read(text);
+                return (problem is null, rules, problem);
+            });
+
         public T Word<T>(string key, T @default, string about) where T : struct, Enum => Read(Describe(key, Names.Of(@default), $"one of {string.Join(", ", Names.All<T>())}", about), @default, Names.Of, text => (Names.TryParse<T>(text, out var word), word), $"is not one of {string.Join(", ", Names.All<T>())}");
 
         public void MustBeLess(string shorter, TimeSpan? a, string longer, TimeSpan? b)
@@ -196,7 +205,10 @@ public sealed class OutlastSettings
             return key;
         }
 
-        private T Read<T>(string key, T @default, Func<T, string> show, Func<string, (bool Ok, T Value)> parse, string complaint)
+        private T Read<T>(string key, T @default, Func<T, string> show, Func<string, (bool Ok, T Value)> parse, string complaint) =>
+            Read(key, @default, show, text => parse(text) is var (ok, value) ? (ok, value, $"'{text}' {complaint}") : default);
+
+        private T Read<T>(string key, T @default, Func<T, string> show, Func<string, (bool Ok, T Value, string? Problem)> parse)
         {
             var name = EnvironmentName(key);
             var (text, from) = _environment(name) is { Length: > 0 } set ? (set, name) : _file.TryGetValue(key, out var written) ? (written, FileName)
@@ -204,9 +216,9 @@ public sealed class OutlastSettings
             var value = @default;
             if (text is not null)
             {
-                var (ok, parsed) = parse(text.Trim());
+                var (ok, parsed, problem) = parse(text.Trim());
                 if (ok) value = parsed;
-                else Errors.Add($"{key} ({from}): '{text}' {complaint}");
+                else Errors.Add($"{key} ({from}): {problem}");
             }
             _used.Add(new(key, show(value), from));
             return value;
@@ -217,7 +229,7 @@ public sealed class OutlastSettings
             foreach (var property in element.EnumerateObject())
             {
                 var key = prefix + property.Name;
-                if (property.Value.ValueKind == JsonValueKind.Object) Flatten(key + ".", property.Value);
+                if (property.Value.ValueKind == JsonValueKind.Object && key != LimitRules.Setting) Flatten(key + ".", property.Value);
                 else if (!_file.TryAdd(key, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : property.Value.GetRawText())) Errors.Add($"{FileName}: '{key}' is set twice");
             }
         }

@@ -70,6 +70,8 @@ internal static class TaskLifecycle
     private static Decision Claimed(TaskRecord record, Transition.Claim t)
     {
         if (record.State != TaskState.Queued || record.NotBefore > t.At) return Refuse(RefusalReason.WrongState);
+        // Too late by its own word, even if nobody has said so yet.
+        if (record.StartedAt is null && record.Spec.StartBy < t.At) return Refuse(RefusalReason.WrongState);
         return Change(record, record with
         {
             State = TaskState.Running,
@@ -248,8 +250,9 @@ internal static class TaskLifecycle
         before ??= record;
         var end = Ending.Of(record, outcome);
         var over = Unasked(record) with { Claim = null, Output = outcome.Output ?? record.Output };
-        if (RunAgain(over, end, at) is var (queued, draft)) return Change(before, queued, draft);
+        if (RunAgain(over, end, at, out var noTime) is var (queued, draft)) return Change(before, queued, draft);
 
+        if (noTime) over = Noted(over, "no retry follows: its wall-clock limit passes before", at);
         if (record.Stop is { } stop && !Ending.IsByStop(record, outcome))
             over = Noted(over, $"the stop came too late, the work had ended by itself ({Ending.Describe(record.Spec, stop)})", at);
         return over.OpenChildren == 0 || over.Spec.Children == ChildPolicy.Detach ? End(before, over, end, at) : Finishing(before, over, outcome, end, at);
@@ -285,12 +288,19 @@ internal static class TaskLifecycle
         return at < start ? start : at;
     }
 
-    private static (TaskRecord Queued, TaskEventDraft Draft)? RunAgain(TaskRecord over, TaskEnd end, DateTimeOffset at)
+    /// <param name="over">The task whose attempt is over.</param>
+    /// <param name="end">How it would end.</param>
+    /// <param name="at">Now.</param>
+    /// <param name="noTime">Whether another attempt would follow, but cannot begin before the task's time is spent.</param>
+    private static (TaskRecord Queued, TaskEventDraft Draft)? RunAgain(TaskRecord over, TaskEnd end, DateTimeOffset at, out bool noTime)
     {
+        noTime = false;
         if (over.Stop is { } stop && !MayRetryAfter(over, stop)) return null;
         var repeated = end.State == TaskState.Lost && over.Spec.Repeatable;
         if (!repeated && !MayRetry(over, end)) return null;
-        DateTimeOffset? notBefore = repeated ? null : at + Backoff(over.Spec.Retry!.Backoff, over.Attempt);
+        DateTimeOffset? notBefore = repeated ? null : at + Backoff(over.Id, over.Spec.Retry!.Backoff, over.Attempt);
+        noTime = over.StartedAt + over.Paused + over.Limits.Timeout <= notBefore;
+        if (noTime) return null;
         var queued = Noted(over, $"attempt {over.Attempt} {Names.Of(end.State)}: {end.Reason}", at) with
         {
             State = TaskState.Queued,
@@ -322,10 +332,21 @@ internal static class TaskLifecycle
         };
     }
 
-    private static TimeSpan Backoff(TimeSpan first, int attempt)
+    /// <summary>Twice as long each time, and of that between half and all: what failed together does not come again together. Which share is the task's own, so that it can be decided twice.</summary>
+    private static TimeSpan Backoff(TaskId task, TimeSpan first, int attempt)
     {
-        var wait = first.TotalSeconds * Math.Pow(2, attempt - 1);
+        var wait = first.TotalSeconds * Math.Pow(2, attempt - 1) * (0.5 + Share(task, attempt) / 2);
         return wait < Duration.Max.TotalSeconds ? TimeSpan.FromSeconds(wait) : Duration.Max;
+    }
+
+    /// <summary>From 0 to 1, always the same for one attempt of one task (FNV-1a over the id's text and the attempt).</summary>
+    private static double Share(TaskId task, int attempt)
+    {
+        var hash = 14695981039346656037UL;
+        foreach (var c in task.ToString()) hash = (hash ^ c) * 1099511628211UL;
+        hash = (hash ^ (uint)attempt) * 1099511628211UL;
+        // Its low bits are the better mixed ones.
+        return (uint)(hash ^ hash >> 32) / (double)uint.MaxValue;
     }
 
     // -- what comes after the end -------------------------------------------------------------------------------------

@@ -270,6 +270,8 @@ public sealed record OpenTask(
     public ImmutableSortedDictionary<string, string> Labels { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     /// <summary>Larger ones go first.</summary>
     public int Priority { get; init; }
+    /// <summary>The attempt that runs or ran last; 0 before the first.</summary>
+    public int Attempt { get; init; }
     /// <summary>When the question that it waits with expires.</summary>
     public DateTimeOffset? QuestionExpiresAt { get; init; }
 
@@ -284,6 +286,7 @@ public sealed record OpenTask(
             Session = record.Spec.Session,
             Labels = record.Spec.Labels,
             Priority = record.Spec.Priority,
+            Attempt = record.Attempt,
             QuestionExpiresAt = record.State == TaskState.Waiting ? record.Question?.ExpiresAt : null,
         };
     }

@@ -6,6 +6,8 @@ namespace Outlast.Storage;
 /// <remarks>What may follow what is the lifecycle's business; these are only the rules that one record can break by itself.</remarks>
 public static class RecordRules
 {
+    private const int MostPriority = 100;
+
     /// <summary>The first rule that <paramref name="record"/> breaks, as the field's JSON path and what is wrong with it; none when it is sound.</summary>
     public static (string Field, string Problem)? FindBreach(TaskRecord record)
     {
@@ -26,6 +28,9 @@ public static class RecordRules
         if (spec.IdleTimeout < TimeSpan.Zero) return ("spec.idleTimeout", "is negative");
         if (spec.IdleWarning < TimeSpan.Zero) return ("spec.idleWarning", "is negative");
         if (spec.StopGrace < TimeSpan.Zero) return ("spec.stopGrace", "is negative");
+        if (spec.Priority is < -MostPriority or > MostPriority) return ("spec.priority", $"is not from -{MostPriority} to {MostPriority}");
+        if (spec.StartBy <= spec.NotBefore) return ("spec.startBy", "is not later than the moment before which it is not started");
+        if (spec.Retry is { } retry && (retry.Max < 1 || retry.Backoff < TimeSpan.Zero)) return ("spec.retry", "needs at least one further attempt, and a wait that is not negative");
         if (FindNull(spec.Labels) is { } label) return ($"spec.labels.{label}", "is null");
         return spec.Process is { } process ? FindBreach(process) : null;
     }

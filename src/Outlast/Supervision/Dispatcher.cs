@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Outlast.Diagnostics;
 using Outlast.Lifecycle;
@@ -12,45 +13,66 @@ public sealed class DispatcherOptions
     /// <value>Twice the number of processors, at least 8.</value>
     public int Processes { get; init; } = Math.Max(8, 2 * Environment.ProcessorCount);
 
+    /// <summary>Handlers at once, on this host.</summary>
+    /// <value>256.</value>
+    public int Handlers { get; init; } = 256;
+
     /// <summary>Tasks of all kinds at once, on this host. None: no limit beside those of the kinds.</summary>
     /// <value>None.</value>
     public int? Total { get; init; }
+
+    /// <summary>Tasks of one handler, session, label or parent at once.</summary>
+    /// <value>None.</value>
+    public ImmutableArray<LimitRule> Limits { get; init; } = [];
 }
 
-/// <summary>Claims queued tasks while there is room. The queue is in memory; the store is its journal. Nothing polls.</summary>
-internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttempts attempts, HostIdentity host, StoreHealth health, DiskGuard disk, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log) : IDisposable
+/// <summary>Claims queued tasks while there is room under all their keys. The queue is in memory; the store is its journal. Nothing polls.</summary>
+internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttempts attempts, HostIdentity host, StoreHealth health, DiskGuard disk, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log)
 {
     // What is claimed soon after it was submitted need not be read again; of a long queue the records would fill the memory.
     private const int MostKnown = 256;
     private readonly Lock _lock = new();
-    // Guarded by _lock: who waits, in order; the records of a few of them; who waits for a time; how many places are taken; whether claiming goes on;
-    // and whether, where it does not, that of some does, and of whom.
-    private readonly ReadyQueue _ready = new();
-    private readonly Dictionary<TaskId, TaskRecord> _known = [];
-    private readonly Dictionary<TaskId, Later> _later = [];
+    // Guarded by _lock: who waits, by id, in order, and for a time; of how many the record is kept; every place that is not over, and how many are held; whether claiming
+    // goes on; and whether, where it does not, that of some does.
+    private readonly Dictionary<TaskId, QueuedTask> _waiting = [];
+    private readonly ReadyQueue _ready = new(new(options));
+    private int _known;
+    private readonly HashSet<Place> _places = [];
     private int _taken;
     private bool _open;
     private bool _admits;
-    private readonly Queue<TaskId> _admitted = new();
-    private ITimer? _timer;
     private CancellationToken _letGo;
 
-    private readonly record struct Later(bool FirstInLine, long Number, DateTimeOffset NotBefore);
+    private readonly record struct Start(TaskId Id, Place Place, TaskRecord? Known);
 
     /// <summary>How many tasks are queued.</summary>
     public int Queued
     {
-        get { lock (_lock) return _ready.Count + _later.Count; }
+        get { lock (_lock) return _waiting.Count; }
+    }
+
+    /// <summary>How many places are taken.</summary>
+    public int Taken
+    {
+        get { lock (_lock) return _taken; }
+    }
+
+    /// <summary>Every place that somebody has, held or lent: what a self-check compares with the attempts that run.</summary>
+    public ImmutableArray<Place> Places
+    {
+        get { lock (_lock) return [.. _places]; }
+    }
+
+    /// <summary>The places of every key that has something to count: how many are taken, how many there are, and how many tasks wait that need one.</summary>
+    public ImmutableArray<(LimitKey Key, int Taken, int Max, int Waiting)> Counts
+    {
+        get { lock (_lock) return [.. _ready.Gates.Select(g => (g.Key, g.Taken, g.Max, g.Waiting.Count))]; }
     }
 
     /// <summary>Claims from now on, until <paramref name="letGo"/>.</summary>
     public void Open(CancellationToken letGo)
     {
-        lock (_lock)
-        {
-            (_open, _letGo) = (true, letGo);
-            _timer ??= time.CreateTimer(_ => Pump(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        }
+        lock (_lock) (_open, _letGo) = (true, letGo);
         health.Recovered += Pump;
         disk.Recovered += Pump;
         Pump();
@@ -60,11 +82,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     /// <param name="exceptAdmitted">But what is admitted all the same.</param>
     public void Close(bool exceptAdmitted = false)
     {
-        lock (_lock)
-        {
-            (_open, _admits) = (false, exceptAdmitted);
-            _admitted.Clear();
-        }
+        lock (_lock) (_open, _admits) = (false, exceptAdmitted);
     }
 
     /// <summary>Claims again.</summary>
@@ -73,7 +91,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         lock (_lock)
         {
             _open = true;
-            _admitted.Clear();
+            _ready.BringBack();
         }
         Pump();
     }
@@ -84,54 +102,70 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         lock (_lock)
         {
             if (_open || !_admits) return;
-            foreach (var id in tasks) _admitted.Enqueue(id);
+            foreach (var id in tasks)
+                if (_waiting.TryGetValue(id, out var task) && task.NotBefore is null) _ready.Admit(task);
         }
         Pump();
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _timer?.Dispose();
-
-    /// <summary>Takes a place before the task exists.</summary>
-    /// <exception cref="FullException">There is none, or others wait for one.</exception>
-    public Reservation Reserve()
+    /// <summary>Takes a place under every key of a task before it exists.</summary>
+    /// <exception cref="FullException">There is none, or who waits for one comes first.</exception>
+    public Reservation Reserve(in LimitedTask task)
     {
         lock (_lock)
         {
-            if (disk.Failure is { } low) throw new FullException("disk", _taken, Max, low);
-            if (_taken + _ready.Count >= Max) throw new FullException(LimitName, _taken + _ready.Count, Max);
-            _taken++;
+            if (disk.Failure is { } low) throw new FullException("disk", _taken, options.Total ?? options.Processes, low);
+            var lane = _ready.Enter(task);
+            if (lane.FirstFull is { } full)
+            {
+                _ready.Leave(lane);
+                throw new FullException(full.Key.ToString(), full.Taken, full.Max);
+            }
+            return new(NewPlaceNeedsLock(lane, null));
         }
-        return new Reservation(this);
     }
 
     /// <summary>A record was committed: it waits from now on, or no longer.</summary>
     public void Look(TaskRecord record)
     {
+        Start? start = null;
         lock (_lock)
         {
-            _known.Remove(record.Id);
-            if (record.State == TaskState.Queued)
+            if (record.State != TaskState.Queued)
             {
-                EnqueueNeedsLock(record.Id, record.FirstInLine, record.Number, record.NotBefore);
-                if (_known.Count < MostKnown) _known.Add(record.Id, record);
+                if (!_waiting.TryGetValue(record.Id, out var gone)) return;
+                ForgetNeedsLock(gone);
             }
-            else if (!_ready.Remove(record.Id) && !_later.Remove(record.Id)) return;
+            else if (!_waiting.ContainsKey(record.Id) && StartsAtOnceNeedsLock(record) is { } lane)
+            {
+                start = NewStartNeedsLock(record.Id, lane, record);
+                _ready.Leave(lane);
+            }
+            else
+            {
+                EnqueueNeedsLock(record.Id, LimitedTask.Of(record), new(record.FirstInLine, record.Spec.Priority, record.Number), record.NotBefore);
+                RememberNeedsLock(record);
+            }
         }
-        Pump();
+        if (start is { } now) _ = ClaimAsync(now);
+        else Pump();
     }
 
-    /// <summary>The task that a place was reserved for exists: it is claimed at once, unless it has got another place meanwhile.</summary>
+    /// <summary>The task that a place was reserved for exists: it is claimed at once, unless it has got another place meanwhile, or falls under other keys than were asked for.</summary>
     public void Assign(Reservation reservation, TaskId id)
     {
-        TaskRecord? known;
+        Start start;
         lock (_lock)
         {
-            if (!_open || !_ready.Remove(id)) return;
+            var place = reservation.Place;
+            if (!_open || place.IsOver || !_waiting.TryGetValue(id, out var task) || task.NotBefore is not null || task.Lane.Key != place.Lane.Key) return;
             reservation.Keep();
-            _known.Remove(id, out known);
+            attempts.Expect(id);
+            place.Task = id;
+            ForgetNeedsLock(task);
+            start = new(id, place, task.Known);
         }
-        _ = Task.Run(() => ClaimAsync(id, known));
+        _ = Task.Run(() => ClaimAsync(start));
     }
 
     /// <summary>Tasks that waited before this host was there.</summary>
@@ -139,111 +173,196 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     {
         lock (_lock)
         {
-            foreach (var task in tasks) EnqueueNeedsLock(task.Id, task.FirstInLine, task.Number, task.NotBefore);
+            foreach (var task in tasks) EnqueueNeedsLock(task.Id, LimitedTask.Of(task), new(task.FirstInLine, task.Priority, task.Number), task.NotBefore);
         }
         Pump();
     }
 
-    /// <summary>A place is taken by an attempt that runs already, whether there is one or not.</summary>
-    public void Occupy()
+    /// <summary>A task's time may have come.</summary>
+    public void Due(TaskId id)
     {
-        lock (_lock) _taken++;
-    }
-
-    /// <summary>A place is free again.</summary>
-    public void Release()
-    {
-        lock (_lock) _taken--;
+        lock (_lock)
+        {
+            if (!_waiting.TryGetValue(id, out var task) || task.NotBefore is not { } at || at > time.GetUtcNow()) return;
+            task.NotBefore = null;
+            _ready.Add(task);
+        }
         Pump();
     }
 
-    /// <summary>Where a task stands.</summary>
+    /// <summary>The place of an attempt that runs already, whether there is one or not.</summary>
+    public Place Occupy(OpenTask task)
+    {
+        lock (_lock)
+        {
+            var lane = _ready.Enter(LimitedTask.Of(task));
+            var place = NewPlaceNeedsLock(lane, task.Id);
+            _ready.Leave(lane);
+            return place;
+        }
+    }
+
+    /// <summary>Where a task stands, and what for.</summary>
     public QueuePlace? PlaceOf(TaskId id)
     {
         lock (_lock)
         {
-            if (_later.TryGetValue(id, out var later)) return new(_ready.Count + 1, $"not before {later.NotBefore.ToUniversalTime():yyyy-MM-dd'T'HH:mm:ss.fff'Z'}");
-            var position = _ready.PositionOf(id);
-            return position == 0 ? null : new(position, health.Failure is { } failure ? $"the store: {failure}" : disk.Failure is { } low ? $"the disk: {low}" : $"{LimitName}: {_taken} of {Max}");
+            if (!_waiting.TryGetValue(id, out var task)) return null;
+            if (task.NotBefore is { } at) return new(_ready.Count + 1, $"not before {at.ToUniversalTime():yyyy-MM-dd'T'HH:mm:ss.fff'Z'}");
+            var (position, full) = ReadyQueue.PositionOf(task);
+            return new(position, health.Failure is { } failure ? $"the store: {failure}" : disk.Failure is { } low ? $"the disk: {low}" : full is not null ? full.ToString() : _open ? "its turn" : "the next host: this one is going away");
         }
     }
 
-    /// <summary>How many places are taken: what a self-check compares with the attempts that run.</summary>
-    public int Taken
+    /// <summary>Counts the places of each key anew, and says where what was kept differs.</summary>
+    public ImmutableArray<string> Recount()
     {
-        get { lock (_lock) return _taken; }
+        var differences = ImmutableArray.CreateBuilder<string>();
+        lock (_lock)
+        {
+            var held = _places.Where(p => p.IsHeld).ToList();
+            _taken = held.Count;
+            var counts = held.SelectMany(p => p.Lane.Gates).CountBy(g => g).ToDictionary();
+            foreach (var gate in _ready.Gates)
+            {
+                var count = counts.GetValueOrDefault(gate);
+                if (gate.Taken == count) continue;
+                differences.Add($"{gate}, but {count} are");
+                _ready.Correct(gate, count);
+            }
+        }
+        if (differences.Count > 0) Pump();
+        return differences.ToImmutable();
     }
 
-    private int Max => options.Total is { } total ? Math.Min(total, options.Processes) : options.Processes;
-
-    private string LimitName => options.Total is { } total && total < options.Processes ? "host" : "kind process";
-
-    private void EnqueueNeedsLock(TaskId id, bool firstInLine, long number, DateTimeOffset? notBefore)
+    /// <summary>One step of a place.</summary>
+    internal void Change(Place place, Place.Step step)
     {
-        if (_ready.Contains(id) || _later.ContainsKey(id)) return;
-        if (notBefore is { } at && at > time.GetUtcNow()) _later[id] = new(firstInLine, number, at);
-        else _ready.Add(id, firstInLine, number);
+        bool freed;
+        lock (_lock)
+        {
+            var before = place.IsHeld;
+            if (place.IsOver) return;
+            place.ApplyNeedsLock(step);
+            if (!before && place.IsHeld) TakeNeedsLock(place.Lane);
+            freed = before && !place.IsHeld;
+            if (freed) FreeNeedsLock(place.Lane);
+            if (place.IsOver)
+            {
+                _places.Remove(place);
+                _ready.Leave(place.Lane);
+            }
+        }
+        if (freed) Pump();
     }
+
+    /// <summary>What is to be claimed is expected from the moment that its place is taken: whoever compares the two never sees one without the other.</summary>
+    private Start NewStartNeedsLock(TaskId id, Lane lane, TaskRecord? known)
+    {
+        attempts.Expect(id);
+        return new(id, NewPlaceNeedsLock(lane, id), known);
+    }
+
+    private Place NewPlaceNeedsLock(Lane lane, TaskId? task)
+    {
+        var place = new Place(this, lane, task);
+        place.ApplyNeedsLock(Place.Step.Take);
+        ReadyQueue.Enter(lane);
+        TakeNeedsLock(lane);
+        _places.Add(place);
+        return place;
+    }
+
+    private void TakeNeedsLock(Lane lane)
+    {
+        _taken++;
+        _ready.Take(lane);
+    }
+
+    private void FreeNeedsLock(Lane lane)
+    {
+        _taken--;
+        _ready.Free(lane);
+    }
+
+    /// <summary>The lane of a task that nobody is before and nothing holds up.</summary>
+    private Lane? StartsAtOnceNeedsLock(TaskRecord record)
+    {
+        if (!_open || !CanClaim || _ready.HasCandidates || record.NotBefore > time.GetUtcNow()) return null;
+        var lane = _ready.Enter(LimitedTask.Of(record));
+        if (lane.FirstFull is null) return lane;
+        _ready.Leave(lane);
+        return null;
+    }
+
+    private void EnqueueNeedsLock(TaskId id, in LimitedTask limited, QueueOrder order, DateTimeOffset? notBefore)
+    {
+        if (_waiting.ContainsKey(id)) return;
+        var task = new QueuedTask(id, order, _ready.Enter(limited));
+        _waiting.Add(id, task);
+        if (notBefore is { } at && at > time.GetUtcNow()) task.NotBefore = at;
+        else _ready.Add(task);
+    }
+
+    private void RememberNeedsLock(TaskRecord record)
+    {
+        var task = _waiting[record.Id];
+        if (task.Known is null && _known >= MostKnown) return;
+        if (task.Known is null) _known++;
+        task.Known = record;
+    }
+
+    private void ForgetNeedsLock(QueuedTask task)
+    {
+        _waiting.Remove(task.Id);
+        if (task.NotBefore is null) _ready.Remove(task);
+        LeftNeedsLock(task);
+    }
+
+    private void LeftNeedsLock(QueuedTask task)
+    {
+        if (task.Known is not null) _known--;
+        _ready.Leave(task.Lane);
+    }
+
+    private bool CanClaim => health.Failure is null && disk.Failure is null;
 
     private void Pump()
     {
-        List<(TaskId Id, TaskRecord? Known)> claim = [];
+        List<Start>? starts = null;
         lock (_lock)
         {
-            if (_open) MoveDueNeedsLock();
-            while (health.Failure is null && disk.Failure is null && _taken < Max && TryTakeNeedsLock(out var id))
+            while (CanClaim && (_open || _admits) && _ready.TryTake(onlyAdmitted: !_open) is { } task)
             {
-                _taken++;
-                _known.Remove(id, out var known);
-                claim.Add((id, known));
+                _waiting.Remove(task.Id);
+                (starts ??= []).Add(NewStartNeedsLock(task.Id, task.Lane, task.Known));
+                LeftNeedsLock(task);
             }
         }
         // One whose record is at hand is handed to the writer here and now: that waits for nothing, and a thread that would have to be woken for it costs as much as the rest of the claim.
-        if (claim is [(var only, { } record)]) _ = ClaimAsync(only, record);
-        else foreach (var (id, known) in claim) _ = Task.Run(() => ClaimAsync(id, known));
+        if (starts is [{ Known: not null } only]) _ = ClaimAsync(only);
+        else foreach (var start in starts ?? []) _ = Task.Run(() => ClaimAsync(start));
     }
 
-    private bool TryTakeNeedsLock(out TaskId id)
+    private async Task ClaimAsync(Start start)
     {
-        if (_open) return _ready.TryTake(out id);
-        while (_admitted.TryDequeue(out id))
-        {
-            if (_ready.Remove(id)) return true;
-        }
-        return false;
-    }
-
-    private void MoveDueNeedsLock()
-    {
-        if (_later.Count == 0) return;
-        var now = time.GetUtcNow();
-        foreach (var (id, later) in _later.Where(l => l.Value.NotBefore <= now).ToList())
-        {
-            _later.Remove(id);
-            _ready.Add(id, later.FirstInLine, later.Number);
-        }
-        if (_later.Count > 0) _timer?.Change(Positive(_later.Values.Min(l => l.NotBefore) - now), Timeout.InfiniteTimeSpan);
-    }
-
-    private async Task ClaimAsync(TaskId id, TaskRecord? known)
-    {
+        var (id, place, known) = start;
         try
         {
             var claim = host.NewClaim();
-            attempts.Expect(id);
             var answer = await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, time.GetUtcNow()), _letGo, known);
             if (answer.Changed)
             {
-                await executor.RunAsync(answer.Record, new Place(this));
+                await executor.RunAsync(answer.Record, place);
                 return;
             }
+            place.Free();
             attempts.Unexpect(id);
-            Release();
         }
         catch (StoreUnavailableException)
         {
+            await ReturnAsync(id, place);
             attempts.Unexpect(id);
-            await ReturnAsync(id);
         }
         catch (OperationCanceledException)
         {
@@ -251,14 +370,14 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         }
         catch (Exception e)
         {
-            attempts.Unexpect(id);
             log.ActorFailed(e, nameof(Dispatcher), id);
-            Release();
+            place.Free();
+            attempts.Unexpect(id);
         }
     }
 
     /// <summary>The claim was not written: the task goes back to its place, and is claimed again once the store can write.</summary>
-    private async Task ReturnAsync(TaskId id)
+    private async Task ReturnAsync(TaskId id, Place place)
     {
         try
         {
@@ -269,21 +388,21 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         {
             // The sweep of the rescuer finds queued tasks that nobody has in hand.
         }
-        Release();
+        place.Free();
     }
 
-    private static TimeSpan Positive(TimeSpan span) => span > TimeSpan.FromMilliseconds(1) ? span : TimeSpan.FromMilliseconds(1);
-
     /// <summary>A place that is taken before its task exists. Disposed without a task, it is free again.</summary>
-    internal sealed class Reservation(Dispatcher dispatcher) : IDisposable
+    internal sealed class Reservation(Place place) : IDisposable
     {
-        private bool _settled;
+        private bool _kept;
 
-        public bool Keep() => !Interlocked.Exchange(ref _settled, true);
+        public Place Place => place;
+
+        public void Keep() => _kept = true;
 
         public void Dispose()
         {
-            if (Keep()) dispatcher.Release();
+            if (!_kept) place.Free();
         }
     }
 }

@@ -90,7 +90,9 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             var transition = await ConcludeAsync(live, run);
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
-            await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live));
+            var answer = await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live));
+            if (answer.Refusal is RefusalReason.WrongToken && transition(answer.Record) is Transition.Settle late)
+                await ledger.ApplyPersistentlyAsync(live.Id, _ => Transition.Annotated($"late report of a former owner of attempt {live.Record.Attempt}, refused: {Ending.Describe(late.Outcome)}", time.GetUtcNow()), _letGo);
             TaskActivities.Conclude(activity, live.Record);
         }
         catch (OperationCanceledException) when (_letGo.IsCancellationRequested)
@@ -103,8 +105,8 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         }
         finally
         {
-            attempts.Remove(live);
             live.Place.Free();
+            attempts.Remove(live);
         }
     }
 

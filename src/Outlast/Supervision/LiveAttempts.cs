@@ -15,7 +15,7 @@ internal sealed class LiveAttempt
     public LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock, Place place)
     {
         (_record, Context, Runner, Clock, Place, Claim) = (record, context, runner, clock, place, record.Claim!);
-        place.Need(record.OpenChildren == 0);
+        place.Need(NeedsPlace(record));
     }
 
     public TaskId Id => Context.Task;
@@ -58,9 +58,14 @@ internal sealed class LiveAttempt
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();
         if (record.OpenChildren == 0 && before.OpenChildren > 0) Clock.Touch();
-        // Who waits for own children holds no place: they may need it.
-        Place.Need(record.OpenChildren == 0);
+        Place.Need(NeedsPlace(record));
     }
+
+    /// <summary>Whether it should have its place and has it not.</summary>
+    public bool LacksPlace => NeedsPlace(Record) && Place.IsOwed;
+
+    /// <summary>Who waits for own children holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
+    private static bool NeedsPlace(TaskRecord record) => record is { OpenChildren: 0, State: not TaskState.Waiting };
 
     /// <summary>Starts the ladder if it is not under way.</summary>
     public void BeginStop(Func<Task<StopReport>> ladder)
@@ -93,6 +98,9 @@ internal sealed class LiveAttempts
     public IEnumerable<LiveAttempt> All => _attempts.Values;
 
     public event Action<LiveAttempt>? Added;
+
+    /// <summary>Whether a claim on it is being written.</summary>
+    public bool IsExpected(TaskId id) => _expected.ContainsKey(id);
 
     public LiveAttempt? Find(TaskId id) => _attempts.GetValueOrDefault(id);
 

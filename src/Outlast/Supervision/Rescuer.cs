@@ -12,20 +12,20 @@ namespace Outlast.Supervision;
 /// its work must bear that.
 /// </remarks>
 internal sealed class Rescuer(
-    ITaskStore store, TaskLedger ledger, HostIdentity host, LiveAttempts attempts, RunnerSet runners, Executor executor, Dispatcher dispatcher, TimeProvider time, ILogger<Rescuer> log)
+    ITaskStore store, TaskLedger ledger, HostIdentity host, LiveAttempts attempts, RunnerSet runners, Executor executor, Dispatcher dispatcher, DueWatch due, PlaceAudit places, TimeProvider time, ILogger<Rescuer> log)
 {
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan EnforceAfter = TimeSpan.FromSeconds(60);
     private const int AtOnce = 64;
 
     /// <summary>Everything that is open in the store finds its place: queued tasks their turn, claimed ones the place that they hold.</summary>
-    /// <returns>What owners left behind, each holding a place until it is rescued.</returns>
-    public async Task<IReadOnlyList<OpenTask>> TakeStockAsync(CancellationToken letGo)
+    /// <returns>What owners left behind, each with the place that it holds until it is rescued.</returns>
+    public async Task<IReadOnlyList<Orphan>> TakeStockAsync(CancellationToken letGo)
     {
         var open = await store.ListOpenAsync(letGo);
         dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
-        var left = open.Where(t => t.Token is not null).ToList();
-        foreach (var _ in left) dispatcher.Occupy();
+        var left = Occupy(open.Where(t => t.Token is not null));
+        await due.RestoreAsync(open, letGo);
         await CountChildrenAsync(open, letGo);
         return left;
     }
@@ -41,12 +41,13 @@ internal sealed class Rescuer(
             {
                 var open = await store.ListOpenAsync(letGo);
                 dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued));
+                await due.RestoreAsync(open, letGo);
+                places.Compare(open);
                 await CountChildrenAsync(open, letGo);
                 // Twice without a follower under the same token: not merely on its way.
                 var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();
                 var sure = orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Token).ToList();
-                foreach (var _ in sure) dispatcher.Occupy();
-                await RescueAsync(sure, letGo);
+                await RescueAsync(Occupy(sure), letGo);
                 suspects = orphans.ToDictionary(t => t.Id, t => t.Token);
             }
             catch (Exception e) when (!letGo.IsCancellationRequested)
@@ -55,6 +56,8 @@ internal sealed class Rescuer(
             }
         }
     }
+
+    private List<Orphan> Occupy(IEnumerable<OpenTask> left) => [.. left.Select(task => new Orphan(task, dispatcher.Occupy(task)))];
 
     /// <summary>A child whose record could not be read and was set aside will never say that it has ended: whoever waits for nothing but its children waits for those that are there.</summary>
     private async Task CountChildrenAsync(IReadOnlyCollection<OpenTask> open, CancellationToken letGo)
@@ -71,7 +74,7 @@ internal sealed class Rescuer(
     }
 
     /// <summary>Finds out what became of each, and does what follows.</summary>
-    public async Task RescueAsync(IReadOnlyList<OpenTask> left, CancellationToken letGo)
+    public async Task RescueAsync(IReadOnlyList<Orphan> left, CancellationToken letGo)
     {
         try
         {
@@ -85,9 +88,9 @@ internal sealed class Rescuer(
                 catch (Exception e) when (!letGo.IsCancellationRequested)
                 {
                     // The sweep comes back to it.
-                    log.ActorFailed(e, nameof(Rescuer), orphan.Id);
+                    log.ActorFailed(e, nameof(Rescuer), orphan.Task.Id);
                 }
-                if (!followed) dispatcher.Release();
+                if (!followed) orphan.Place.Free();
             });
         }
         catch (OperationCanceledException)
@@ -97,13 +100,13 @@ internal sealed class Rescuer(
     }
 
     /// <returns>Whether the executor follows it, and with it its place.</returns>
-    private async Task<bool> RescueAsync(OpenTask orphan, CancellationToken letGo)
+    private async Task<bool> RescueAsync(Orphan orphan, CancellationToken letGo)
     {
-        if (await store.FindAsync(orphan.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || former.Token != orphan.Token) return false;
+        if (await store.FindAsync(orphan.Task.Id, letGo) is not { Claim: { } former, StartedAt: not null } record || former.Token != orphan.Task.Token) return false;
         var finding = runners.Has(record.Spec.Kind)
             ? await runners.For(record.Spec.Kind).ExamineAsync(executor.ContextOf(record), letGo)
             : new AttemptFinding(FindingKind.Gone, $"this host runs no tasks of kind {record.Spec.Kind}");
-        if (finding.Kind is FindingKind.Alive or FindingKind.Ended) return await AdoptAsync(record, former, finding, letGo);
+        if (finding.Kind is FindingKind.Alive or FindingKind.Ended) return await AdoptAsync(record, former, finding, orphan.Place, letGo);
         var evidence = $"{finding.Evidence}; found by host {host.Id} after host {former.Host} was gone";
         await IfStillAsync(record, finding.Kind is FindingKind.NeverStarted
             ? Transition.NeverStarted(null, evidence, null, time.GetUtcNow())
@@ -111,7 +114,7 @@ internal sealed class Rescuer(
         return false;
     }
 
-    private async Task<bool> AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, CancellationToken letGo)
+    private async Task<bool> AdoptAsync(TaskRecord record, TaskClaim former, AttemptFinding finding, Place place, CancellationToken letGo)
     {
         var evidence = $"{finding.Evidence} found by host {host.Id} after host {former.Host} was gone";
         attempts.Expect(record.Id);
@@ -120,7 +123,7 @@ internal sealed class Rescuer(
         {
             var answer = await IfStillAsync(record, Transition.Adopted(host.NewClaim(), finding.Kind == FindingKind.Alive, finding.Process, evidence, time.GetUtcNow()), letGo);
             adopted = answer.Changed;
-            if (adopted) Follow(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null);
+            if (adopted) Follow(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, place);
         }
         finally
         {
@@ -129,14 +132,17 @@ internal sealed class Rescuer(
         return adopted;
     }
 
-    private void Follow(TaskRecord adopted, string? ended)
+    private void Follow(TaskRecord adopted, string? ended, Place place)
     {
         // Silent since its start, as far as is known here; the watchdog's first look moves that to the log's last change.
         var idle = time.GetUtcNow() - adopted.StartedAt!.Value;
-        _ = executor.AdoptAsync(adopted, ended, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, new Place(dispatcher));
+        _ = executor.AdoptAsync(adopted, ended, idle > TimeSpan.Zero ? idle : TimeSpan.Zero, EnforceAfter, place);
     }
 
     /// <summary>Decided from what was examined: if the record has moved on, somebody else has it in hand.</summary>
     private Task<LedgerAnswer> IfStillAsync(TaskRecord examined, Transition transition, CancellationToken letGo) =>
         ledger.ApplyPersistentlyAsync(examined.Id, now => now.Claim == examined.Claim ? transition : null, letGo);
+
+    /// <summary>What an owner left behind, and the place that it holds meanwhile.</summary>
+    internal sealed record Orphan(OpenTask Task, Place Place);
 }

@@ -188,7 +188,7 @@ internal sealed class TaskDesk(
         Check(submissions, isBatch);
         using var asked = SubmitTrace.Begin(ref submissions);
         using var reserved = new Reservations();
-        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve() : null);
+        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve(LimitedTask.Of(submission.Spec, submission.Parent)) : null);
         var (records, repeated) = await ledger.SubmitAsync(submissions, key, cancel);
         if (repeated) return SnapRepeated(records);
         asked.Accept(records);
@@ -209,7 +209,9 @@ internal sealed class TaskDesk(
     }
 
     private (string Field, string Problem)? FindBreach(TaskSpec spec) =>
-        spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is") : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
+        // Not when it is read: a submission that is repeated under its key is the one that came in time.
+        spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed") : spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is")
+        : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
 
     private ImmutableArray<TaskSnapshot> SnapRepeated(ImmutableArray<TaskRecord> records) => [.. records.Select(r => Snap(r) with { Repeated = true })];
 

@@ -44,6 +44,8 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
         return new(Load.Running, Load.Queued, 0, [Add()]);
     }
 
+    public DateTimeOffset? NextDue { get; set; }
+
     public HostFacts Facts { get; set; } = new(
         "0.1.0", HostId.OfEpoch(3), "boot-1", 3, StoredTasks.Start, folder.Path, new StoreDescription("sqlite", "3.40.1 (system)", "full"), ["process"],
         [new SettingValue("concurrency.processes", "8", "default"), new SettingValue("retention", "30d", "outlast.json")]);

@@ -12,6 +12,8 @@ public sealed class ParsingTests
 {
     [Theory]
     [InlineData("run --name a --session s --parent none --label k=v --label l=w --cwd /w --env A=1 --env B=2 --stdin none --stderr merge --output-via file --leftovers keep --timeout 1s --idle-timeout 1s --idle-warning 1s --stop-signal INT --stop-grace 1s --output-cap 1MiB --output-policy keep-ends --refuse-when-full --idempotency-key k --repeatable -d --json -- x")]
+    [InlineData("run --priority 1 --retry 3 --retry-backoff 5s --retry-on failed,lost --in 5m --start-by 5m -- x")]
+    [InlineData("run --priority -5 --at 12:00 --start-by 2026-11-27T08:00:00Z -- x")]
     [InlineData("run --stdin - -- x")]
     [InlineData("run --stdin text --stderr separate --output-via pipe -- x -d --json --unknown")]
     [InlineData("ps -a --limit 3 --state running,stopping --state failed --kind process --session s --label k=v --json")]
@@ -48,11 +50,9 @@ public sealed class ParsingTests
 
     [Theory]
     [InlineData("run --detached -- x")]
-    [InlineData("run --priority 1 -- x")]
-    [InlineData("run --retry 3 -- x")]
-    [InlineData("run --in 5m -- x")]
-    [InlineData("run --at 12:00 -- x")]
-    [InlineData("run --start-by 5m -- x")]
+    [InlineData("run --priority 101 -- x")]
+    [InlineData("run --priority high -- x")]
+    [InlineData("run --retry 0 -- x")]
     [InlineData("run --notify -- x")]
     [InlineData("run --output-policy keep_ends -- x")]
     [InlineData("run --unknown -- x")]
@@ -122,7 +122,7 @@ public sealed class ParsingTests
     public void What_the_command_gets_is_nobody_elses_business()
     {
         var options = new RunOptions();
-        var request = options.ToRequest(Parse("run -- x"), new Caller(new Hashtable(), "/w"), ["x", "--", "@file", "-d", "[suggest]", ""]);
+        var request = options.ToRequest(Parse("run -- x"), new Caller(new Hashtable(), "/w"), ["x", "--", "@file", "-d", "[suggest]", ""], DateTimeOffset.UnixEpoch);
 
         Assert.Equal(["x", "--", "@file", "-d", "[suggest]", ""], request.Process!.Argv!);
         Assert.Equal("/w", request.Process.Cwd);

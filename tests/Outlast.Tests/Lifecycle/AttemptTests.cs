@@ -154,19 +154,67 @@ public sealed class AttemptTests
     }
 
     [Fact]
-    public void Retries_wait_twice_as_long_each_time_and_end()
+    public void Retries_wait_twice_as_long_each_time_less_a_share_of_their_own_and_end()
     {
         var record = Queued(ProcessSpec() with { Retry = new(3, TimeSpan.FromSeconds(10), RetryOn.Failed) });
+        var others = Queued(ProcessSpec() with { Retry = new(3, TimeSpan.FromSeconds(10), RetryOn.Failed) }) with { Id = TaskId.New(Noon.AddHours(1)) };
+        Assert.NotEqual(Failed(record).NotBefore, Failed(others).NotBefore);
+        Assert.Equal(Failed(record).NotBefore, Failed(record).NotBefore);
+
+        static TaskRecord Failed(TaskRecord task) => task.After(Transition.Claimed(Claim, At(1))).After(Transition.Settled(Claim, Exited(1), null, At(2)));
         foreach (var wait in (int[])[10, 20, 40])
         {
             var at = (record.NotBefore ?? Noon).AddSeconds(1);
             var again = record.After(Transition.Claimed(Claim, at)).Change(Transition.Settled(Claim, Exited(1), null, at));
             record = again.After;
-            Assert.Equal((TaskState.Queued, at.AddSeconds(wait)), (record.State, record.NotBefore));
+            Assert.Equal(TaskState.Queued, record.State);
+            Assert.InRange(record.NotBefore!.Value - at, TimeSpan.FromSeconds(wait / 2.0), TimeSpan.FromSeconds(wait));
             Assert.Equal(("retry", 1), (again.Events.Single().Data["why"].GetString(), again.Events.Single().Data["exitCode"].GetInt32()));
         }
         var last = record.After(Transition.Claimed(Claim, record.NotBefore!.Value)).After(Transition.Settled(Claim, Exited(1), null, record.NotBefore!.Value));
         Assert.Equal((TaskState.Failed, 4), (last.State, last.Attempt));
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-31")]
+    public void No_retry_follows_that_could_not_begin_before_the_wall_clock_limit()
+    {
+        var spec = ProcessSpec() with { Retry = new(9, TimeSpan.FromSeconds(100), RetryOn.Failed), Timeout = TimeSpan.FromSeconds(40) };
+        var failed = Queued(spec).After(Transition.Claimed(Claim, At(1))).After(Transition.Settled(Claim, Exited(7), null, At(2)));
+        Assert.Equal((TaskState.Failed, EndCause.Exit, 7), (failed.State, failed.End!.Cause, failed.End.Exit!.Code));
+        Assert.Contains(failed.Annotations, a => a.Text.Contains("no retry follows", StringComparison.Ordinal));
+
+        var longer = Queued(spec with { Timeout = TimeSpan.FromSeconds(400) }).After(Transition.Claimed(Claim, At(1))).After(Transition.Settled(Claim, Exited(7), null, At(2)));
+        Assert.Equal(TaskState.Queued, longer.State);
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-19")]
+    public void What_the_host_lost_counts_as_no_attempt_and_is_retried_only_where_that_was_asked_for()
+    {
+        var spec = ProcessSpec() with { Retry = new(1, TimeSpan.Zero, RetryOn.Failed) };
+        var record = Queued(spec);
+        for (var time = 1; time <= 5; time++)
+            record = record.After(Transition.Claimed(Claim, At(time))).After(Transition.NeverStarted(Claim, "the lock is free and there is no pid", null, At(time)));
+        Assert.Equal((TaskState.Queued, 0), (record.State, record.Attempt));
+        var lost = record.After(Transition.Claimed(Claim, At(9))).After(Transition.Launched(Claim, Process, At(9))).After(Transition.OwnerGone(Claim, "another boot of the machine", false, At(10)));
+        Assert.Equal((TaskState.Lost, EndCause.HostLost, 1), (lost.State, lost.End!.Cause, lost.Attempt));
+
+        var also = Queued(spec with { Retry = spec.Retry with { On = RetryOn.Lost } }).After(Transition.Claimed(Claim, At(9)));
+        Assert.Equal(TaskState.Queued, also.After(Transition.OwnerGone(Claim, "another boot of the machine", false, At(10))).State);
+        Assert.Equal(TaskState.Failed, also.After(Transition.Settled(Claim, Exited(1), null, At(10))).State);
+    }
+
+    [Fact]
+    public void What_was_to_start_by_a_moment_is_not_claimed_after_it()
+    {
+        var queued = Queued(ProcessSpec() with { StartBy = At(10) });
+        Assert.Equal(RefusalReason.WrongState, queued.Refusal(Transition.Claimed(Claim, At(11))));
+        var retried = queued.After(Transition.Claimed(Claim, At(9))).After(Transition.OwnerGone(Claim, "gone", false, At(20)));
+        Assert.True(retried.State.IsTerminal());
+        var again = (queued with { Spec = queued.Spec with { Repeatable = true } }).After(Transition.Claimed(Claim, At(9))).After(Transition.OwnerGone(Claim, "gone", false, At(20)));
+        // It has started once, in time.
+        Assert.Equal(TaskState.Running, again.After(Transition.Claimed(LaterClaim, At(21))).State);
     }
 
     [Fact]

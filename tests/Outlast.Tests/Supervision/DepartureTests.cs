@@ -26,6 +26,7 @@ public sealed class DepartureTests
 
     [Fact]
     [Trait("Requirement", "A20")]
+    [Trait("Requirement", "U-100")]
     public async Task A_drain_waits_for_what_runs_and_starts_nothing_more()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "2"));

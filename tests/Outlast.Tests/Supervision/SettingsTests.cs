@@ -49,6 +49,31 @@ public sealed class SettingsTests
     public void What_cannot_be_is_refused_by_name(string json, string complaint) =>
         Assert.Contains(Assert.Throws<SettingsException>(() => Load(json)).Errors, e => e.Contains(complaint));
 
+    [Fact]
+    [Trait("Requirement", "U-84")]
+    public void Limits_of_keys_are_read_from_the_file_and_from_the_environment()
+    {
+        const string expected = "session:*=5, session:a=b, c=1, label:gpu=1, label:repo=*=2";
+        var file = Load("""{ "concurrency": { "limits": { "session:*": 5, "session:a=b, c": 1, "label:gpu": 1, "label:repo=*": 2 } } }""");
+        Assert.Equal(expected, string.Join(", ", file.Dispatcher.Limits));
+        Assert.Equal(("session a=b, c", 1), (file.Dispatcher.Limits[1].Key.ToString(), file.Dispatcher.Limits[1].Max));
+        var environment = Load("""{ "concurrency.limits": { "session:*": 1 } }""", ("OUTLAST_CONCURRENCY_LIMITS", "session:*=5, label:gpu=1,label:repo=*=2"));
+        Assert.Equal("session:*=5, label:gpu=1, label:repo=*=2", environment.All.Single(s => s.Key == "concurrency.limits").Value);
+        Assert.Empty(Load(null).Dispatcher.Limits);
+        Assert.Equal((256, 12), (Load(null).Dispatcher.Handlers, Load("""{ "concurrency.handlers": 12 }""").Dispatcher.Handlers));
+    }
+
+    [Theory]
+    [InlineData("""{ "concurrency.limits": { "sessions:*": 5 } }""", "concurrency.limits (outlast.json): 'sessions:*' is no key")]
+    [InlineData("""{ "concurrency.limits": { "session:*": "five" } }""", "'session:*' allows \"five\"")]
+    [InlineData("""{ "concurrency.limits": { "session:*": 0 } }""", "'session:*' allows 0")]
+    [InlineData("""{ "concurrency.limits": { "kind:process": 2 } }""", "is set by concurrency.processes")]
+    [InlineData("""{ "concurrency.limits": "session:*" }""", "'session:*' is no limit")]
+    [InlineData("""{ "concurrency.limits": "session:a=1,session:a=2" }""", "'session:a' is given twice")]
+    [InlineData("""{ "concurrency.limits": "session:a=1," }""", "'' is no limit")]
+    public void A_limit_that_cannot_be_is_refused_by_name(string json, string complaint) =>
+        Assert.Contains(Assert.Throws<SettingsException>(() => Load(json)).Errors, e => e.Contains(complaint));
+
     private static OutlastSettings Load(string? json, params (string Name, string Value)[] environment) =>
         OutlastSettings.Load(json, name => environment.Where(e => e.Name == name).Select(e => e.Value).SingleOrDefault());
 }

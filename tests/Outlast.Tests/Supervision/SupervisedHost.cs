@@ -54,6 +54,8 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public TaskMeter Meter => _services.GetRequiredService<TaskMeter>();
     public HostGauges Gauges => _services.GetRequiredService<HostGauges>();
     public TaskFeed Feed => _services.GetRequiredService<TaskFeed>();
+    public DueWatch Due => _services.GetRequiredService<DueWatch>();
+    public PlaceAudit Places => _services.GetRequiredService<PlaceAudit>();
     public Dispatcher Dispatcher => _services.GetRequiredService<Dispatcher>();
 
     public static Actor Somebody { get; } = new(ActorType.User, "uid 1000", "test");
@@ -133,6 +135,6 @@ internal sealed class SupervisedHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await AbandonAsync();
-        _services.GetRequiredService<Dispatcher>().Dispose();
+        _services.GetRequiredService<DueWatch>().Dispose();
     }
 }

@@ -1,0 +1,22 @@
+namespace Outlast.Supervision;
+
+/// <summary>Who goes first: those that were suspended or never started, then the larger priority, then the smaller number.</summary>
+internal readonly record struct QueueOrder(bool FirstInLine, int Priority, long Number) : IComparable<QueueOrder>
+{
+    public int CompareTo(QueueOrder other) =>
+        FirstInLine != other.FirstInLine ? (FirstInLine ? -1 : 1) : Priority != other.Priority ? other.Priority.CompareTo(Priority) : Number.CompareTo(other.Number);
+}
+
+/// <summary>A task that waits for its turn, or for its time.</summary>
+internal sealed class QueuedTask(TaskId id, QueueOrder order, Lane lane)
+{
+    public TaskId Id => id;
+    public QueueOrder Order => order;
+    public Lane Lane { get; set; } = lane;
+
+    /// <summary>Set while its time has not come.</summary>
+    public DateTimeOffset? NotBefore { get; set; }
+
+    /// <summary>Its record as it was committed last, kept of a few.</summary>
+    public TaskRecord? Known { get; set; }
+}
