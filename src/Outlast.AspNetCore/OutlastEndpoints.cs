@@ -31,6 +31,7 @@ public static class OutlastEndpoints
         Post("/v1/tasks", (a, c) => new TaskRoutes(a).SubmitAsync(c));
         Get("/v1/tasks", (a, c) => new TaskRoutes(a).ListAsync(c));
         Get("/v1/resolve", (a, c) => new TaskRoutes(a).ResolveAsync(c));
+        Get("/v1/wait", (a, c) => new WaitRoute(a).GetAsync(c));
         Get("/v1/tasks/{id}", (a, c) => new TaskRoutes(a).GetAsync(c));
         Get("/v1/tasks/{id}/tree", (a, c) => new TaskRoutes(a).TreeAsync(c));
         Post("/v1/tasks/{id}/stop", (a, c) => new TaskRoutes(a).StopAsync(c));

@@ -55,6 +55,8 @@ public static class OutlastServer
         // Bodies have a limit of their own, whose answer reaches the caller.
         kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+        // A wait names its tasks in its line: 1,000 ids of 26 characters.
+        kestrel.Limits.MaxRequestLineSize = 64 * 1024;
         kestrel.ListenUnixSocket(options.SocketPath, Admit);
         if (options.Listen is { } address) kestrel.Listen(address, Admit);
     }

@@ -66,6 +66,16 @@ internal sealed record Problem(int Status, string Type, string Title)
             Detail = e.Message,
             Extensions = [("parent", p.Id.ToString()), ("state", Names.Of(p.State))],
         },
+        TreeFullException { Above: var a } e => new(409, ProblemTypes.TreeFull, "The tree has no room for another task")
+        {
+            Detail = e.Message,
+            Extensions = [("limit", e.Limit), ("has", e.Has), ("max", e.Max), ("above", a.Id.ToString())],
+        },
+        WaitCycleException e => new(409, ProblemTypes.WaitCycle, "The wait would never end")
+        {
+            Detail = e.Message,
+            Extensions = [("path", ImmutableArray.CreateRange(e.Path.Select(id => id.ToString())))],
+        },
         IdempotencyMismatchException e => new(409, ProblemTypes.IdempotencyMismatch, "The idempotency key belongs to another body") { Detail = e.Message, Extensions = [("id", e.Id.ToString())] },
         FullException e => new(429, ProblemTypes.Full, "There is no room") { Detail = e.Message, Extensions = [("limit", e.Limit), ("running", e.Running), ("max", e.Max)] },
         StoreUnavailableException e => new(503, ProblemTypes.StoreUnavailable, "The store cannot be used; nothing was accepted") { Detail = e.Message },

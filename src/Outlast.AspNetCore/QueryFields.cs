@@ -55,6 +55,22 @@ internal sealed class QueryFields(IQueryCollection query)
         return null;
     }
 
+    /// <summary>Several ids: the field may come several times, and each may name several, with commas.</summary>
+    public IReadOnlyList<TaskId> Ids(string name, int most)
+    {
+        _taken.Add(name);
+        if (!query.TryGetValue(name, out var values)) return [];
+        var words = values.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.TrimEntries)).ToList();
+        if (words.Count > most) Fail(name, $"names {words.Count}; {most} are the most");
+        var ids = new List<TaskId>(words.Count);
+        foreach (var word in words.Distinct())
+        {
+            if (TaskId.TryParse(word, out var id)) ids.Add(id);
+            else Fail(name, $"'{JsonFields.Shorten(word)}' is no whole task id");
+        }
+        return ids;
+    }
+
     public TaskId? Id(string name)
     {
         if (Text(name) is not { } text) return null;

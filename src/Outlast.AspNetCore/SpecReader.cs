@@ -12,10 +12,10 @@ internal sealed record ReadSubmission(TaskSpec Spec, TaskId? Parent);
 internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, TimeProvider time)
 {
     internal const int LongestName = 200;
-    private const int LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096;
+    private const int LongestLabel = 1000, MostLabels = 64, LongestStdin = 1024 * 1024, LongestPath = 4096, MostTasksOfBudget = 1_000_000;
 
     private static readonly FrozenSet<string> LaterFields = FrozenSet.ToFrozenSet(
-        ["agent", "handler", "external", "input", "detached", "children"], StringComparer.Ordinal);
+        ["agent", "handler", "external", "input"], StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, NotifyPolicy> NotifyPolicies = Words(Enum.GetValues<NotifyPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, bool> WhenFull = Words(("queue", false), ("refuse", true));
@@ -23,6 +23,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
     private static readonly FrozenDictionary<string, OutputRoute> OutputRoutes = Words(("pipe", OutputRoute.Pipe), ("file", OutputRoute.File));
     private static readonly FrozenDictionary<string, OutputPolicy> OutputPolicies = Words(Enum.GetValues<OutputPolicy>().Select(p => (Names.Of(p), p)));
     private static readonly FrozenDictionary<string, LeftoverPolicy> LeftoverPolicies = Words(("keep", LeftoverPolicy.Keep), ("stop", LeftoverPolicy.Stop), ("wait", LeftoverPolicy.Wait));
+    private static readonly FrozenDictionary<string, ChildPolicy> ChildPolicies = Words(("wait", ChildPolicy.Wait), ("stop", ChildPolicy.Stop), ("detach", ChildPolicy.Detach));
     /// <summary>Every named signal whose default is death.</summary>
     private static readonly FrozenSet<string> StopSignals = FrozenSet.ToFrozenSet(
         ["HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "XCPU", "XFSZ", "VTALRM", "PROF", "IO", "PWR", "SYS"],
@@ -76,6 +77,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         var (notBefore, startBy) = StartFields.ReadMoments(fields, time.GetUtcNow());
         var priority = StartFields.ReadPriority(fields);
         var retry = StartFields.ReadRetry(fields);
+        var detached = fields.Flag("detached") ?? false;
+        var children = fields.Word("children", ChildPolicies) ?? ChildPolicy.Wait;
+        var budget = ReadBudget(fields);
         fields.FailOnRest(LaterFields);
         return new(new TaskSpec
         {
@@ -95,6 +99,9 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             StartBy = startBy,
             Priority = priority,
             Retry = retry,
+            Detached = detached,
+            Children = children,
+            Budget = budget,
         }, parent);
     }
 
@@ -257,6 +264,16 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             if (value.Length > LongestLabel || value.Any(char.IsControl)) fields.Fail($"labels.{JsonFields.Shorten(key)}", $"must be one line of at most {LongestLabel} characters");
         }
         return none.AddRange(labels);
+    }
+
+    private static TreeBudget? ReadBudget(JsonFields task)
+    {
+        if (!task.Has("budget") || task.Object("budget") is not { } fields) return null;
+        fields.Limit("wall", out var wall);
+        fields.Size("outputBytes", out var output);
+        var tasks = fields.Whole("tasks", 0, MostTasksOfBudget);
+        fields.FailOnRest(FrozenSet<string>.Empty);
+        return wall is null && output is null && tasks is null ? null : new(wall, output, (int?)tasks);
     }
 
     private TimeSpan? ReadIdleWarning(JsonFields fields, TimeSpan? idleTimeout)

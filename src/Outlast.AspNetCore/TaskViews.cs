@@ -40,6 +40,7 @@ internal static class TaskViews
             IdleMs = Milliseconds(snapshot.Idle),
             Stop = record.Stop is { } stop ? Of(stop) : null,
             Phase = record.IsFinishing ? "finishing" : null,
+            Below = BelowOf(record),
             Output = new(snapshot.Output.Bytes, snapshot.Output.ErrorBytes, snapshot.Output.DroppedBytes, snapshot.Output.LostBytes, snapshot.Output.RemovedAt, snapshot.Output.RemovedReason),
             CreatedAt = record.CreatedAt,
             NotBefore = record.NotBefore,
@@ -54,6 +55,8 @@ internal static class TaskViews
 
     public static LiveView Of(LiveFacts now) =>
         new(Milliseconds(now.Cpu)!.Value, now.MemoryBytes, now.Processes, now.CpuPercent is { } percent ? Math.Round(percent, 1) : null, (long?)now.OutputBytesPerSecond);
+
+    public static WaitView Of(WaitResult seen) => new(seen.Done, [.. seen.Ended.Select(Of)], [.. seen.Open.Select(id => id.ToString())], [.. seen.Removed.Select(Of)]);
 
     public static TaskTreeView Of(TaskTree tree) => new(Of(tree.Task), [.. tree.Children.Select(Of)]);
 
@@ -117,8 +120,17 @@ internal static class TaskViews
             StartBy = spec.StartBy,
             Priority = spec.Priority == 0 ? null : spec.Priority,
             Retry = spec.Retry is { } retry ? new(retry.Max, (long)retry.Backoff.TotalMilliseconds, [.. Ends.Where(end => retry.On.HasFlag(end)).Select(Names.Of)]) : null,
+            Detached = spec.Detached ? true : null,
+            Children = spec.Children == ChildPolicy.Wait ? null : Names.Of(spec.Children),
+            Budget = spec.Budget is { } budget ? new(Milliseconds(budget.WallTime), budget.OutputBytes, budget.Tasks) : null,
             EnvNames = names,
         };
+    }
+
+    private static BelowView? BelowOf(TaskRecord record)
+    {
+        var (isTop, stopped) = (record.Parent is null, record.Below is { Stopped: > 0 } below ? (int?)below.Stopped : null);
+        return record.EverBelow == 0 && stopped is null ? null : new(isTop ? record.OpenBelow : null, record.EverBelow > 0 ? record.EverBelow : null, stopped);
     }
 
     private static ProcessSpecView Of(ProcessSpec process, IReadOnlyList<string> names) => new()

@@ -39,6 +39,7 @@ internal static class ExitCodes
     {
         400 => Usage,
         404 or 410 => NotFound,
+        409 when problem.Type == ProblemTypes.TreeFull => Refused,
         409 => Conflict,
         401 or 403 or 413 or 429 or 503 => Refused,
         _ => Fault,

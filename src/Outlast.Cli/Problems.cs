@@ -38,6 +38,7 @@ internal static class Problems
         ProblemTypes.NotFound => $"{FirstLower(problem.Detail ?? problem.Title).TrimEnd('.')}. See which there are: {context.Command("ps -a")}",
         ProblemTypes.Full => $"{FirstLower(problem.Detail ?? problem.Title).TrimEnd('.')}. Leave out --refuse-when-full to wait in the queue",
         ProblemTypes.ParentEnded => $"{FirstLower(problem.Detail ?? problem.Title).TrimEnd('.')}. To start it without a parent: --parent none",
+        ProblemTypes.TreeFull => $"{FirstLower(problem.Detail ?? problem.Title).TrimEnd('.')}. To start it without a parent: --parent none",
         ProblemTypes.NotEnded => $"{FirstLower(problem.Detail ?? problem.Title).TrimEnd('.')}. Wait for its end: {context.Command($"wait {problem.Extensions["number"]}")}",
         ProblemTypes.StoreUnavailable => $"nothing was accepted: {problem.Detail ?? problem.Title}. See what is wrong: {context.Command("doctor")}",
         _ => FirstLower(problem.Detail ?? problem.Title),

@@ -45,6 +45,23 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
         }
     }
 
+    /// <summary>Waits until one or all of several tasks have ended, or <paramref name="wait"/> is over; shorter when the host goes.</summary>
+    public Task<WaitView> WaitManyAsync(WaitQuery query, TimeSpan wait, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return ReadAsync("/v1/wait" + query.ToQuery((long)Math.Ceiling(wait.TotalMilliseconds)), OutlastJson.Wire.WaitView, cancel);
+    }
+
+    /// <summary>Waits until one or all of several tasks have ended, however long that takes. Survives the host, where the client retries.</summary>
+    public async Task<WaitView> WaitManyAsync(WaitQuery query, CancellationToken cancel = default)
+    {
+        while (true)
+        {
+            var seen = await WaitManyAsync(query, TimeSpan.FromMinutes(1), cancel).ConfigureAwait(false);
+            if (seen.Done) return seen;
+        }
+    }
+
     /// <summary>The whole ids that a person's name for a task fits: a number, an id, or an end of an id of at least 4 characters.</summary>
     public async Task<IReadOnlyList<string>> ResolveAsync(string name, CancellationToken cancel = default) =>
         (await ReadAsync($"/v1/resolve?name={Escape(name)}", OutlastJson.Wire.ResolveView, cancel).ConfigureAwait(false)).Ids;

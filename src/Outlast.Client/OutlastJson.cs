@@ -12,6 +12,7 @@ namespace Outlast.Client;
 [JsonSerializable(typeof(TaskListView))]
 [JsonSerializable(typeof(TaskTreeView))]
 [JsonSerializable(typeof(ResolveView))]
+[JsonSerializable(typeof(WaitView))]
 [JsonSerializable(typeof(SubmitRequest))]
 [JsonSerializable(typeof(SubmitManyRequest))]
 [JsonSerializable(typeof(StopRequestBody))]

@@ -33,6 +33,10 @@ public static class ProblemTypes
     public const string InputClosed = "urn:outlast:input-closed";
     /// <summary>409: the parent is over or asked to stop; with <c>parent</c>, <c>state</c>.</summary>
     public const string ParentEnded = "urn:outlast:parent-ended";
+    /// <summary>409: the tree has no room for another task; with <c>limit</c> (<c>tree.depth</c>, <c>tree.children</c>, <c>budget.tasks</c>), <c>has</c>, <c>max</c>, <c>above</c> (whose limit it is).</summary>
+    public const string TreeFull = "urn:outlast:tree-full";
+    /// <summary>409: who is waited for waits for the one that asks; with <c>path</c>: from it, each waiting for the next, back to it.</summary>
+    public const string WaitCycle = "urn:outlast:wait-cycle";
     /// <summary>409: the program that should follow cannot serve; the host goes on.</summary>
     public const string RestartRefused = "urn:outlast:restart-refused";
     /// <summary>409: tasks ask for one restart after the other.</summary>

@@ -41,7 +41,19 @@ public sealed record SubmitRequest
     public int? Priority { get; init; }
     /// <summary>Whether and how a failed attempt is tried again.</summary>
     public RetryRequest? Retry { get; init; }
+    /// <summary>Whether the parent's end and stop pass it by.</summary>
+    public bool? Detached { get; init; }
+    /// <summary>What its end does to its own children: <c>wait</c> (the default), <c>stop</c> or <c>detach</c>.</summary>
+    public string? Children { get; init; }
+    /// <summary>What it and everything below it may use together.</summary>
+    public BudgetRequest? Budget { get; init; }
 }
+
+/// <summary>What a task and everything below it may use together; absent: no bound.</summary>
+/// <param name="Wall">The time from the task's first start: <c>2h</c>.</param>
+/// <param name="OutputBytes">The output of all of them: <c>1GiB</c>, or a number of bytes as text.</param>
+/// <param name="Tasks">How many tasks may ever be submitted below it.</param>
+public sealed record BudgetRequest(string? Wall = null, string? OutputBytes = null, int? Tasks = null);
 
 /// <summary>The body of <c>POST /v1/tasks</c> with several tasks.</summary>
 /// <param name="Tasks">1 to 1,000.</param>

@@ -58,6 +58,8 @@ public sealed record TaskView
     public StopView? Stop { get; init; }
     /// <summary><c>finishing</c> while its own work is over and its children are awaited.</summary>
     public string? Phase { get; init; }
+    /// <summary>What is below it, where something is or was.</summary>
+    public BelowView? Below { get; init; }
     /// <summary>How much it printed.</summary>
     public required OutputView Output { get; init; }
     /// <summary>When it was accepted.</summary>
@@ -111,6 +113,12 @@ public sealed record SpecView
     public int? Priority { get; init; }
     /// <summary>Whether and how a failed attempt is tried again.</summary>
     public RetryView? Retry { get; init; }
+    /// <summary>True where its parent's end and stop pass it by.</summary>
+    public bool? Detached { get; init; }
+    /// <summary>What its end does to its own children, where it does not wait for them: <c>stop</c> or <c>detach</c>.</summary>
+    public string? Children { get; init; }
+    /// <summary>What it and everything below it may use together.</summary>
+    public BudgetView? Budget { get; init; }
     /// <summary>The names of the process's environment, as in <see cref="ProcessSpecView.EnvNames"/>.</summary>
     public IReadOnlyList<string>? EnvNames { get; init; }
 }
@@ -120,6 +128,15 @@ public sealed record SpecView
 /// <param name="BackoffMs">How long the first of them waits; each further one twice as long, of which between half and all is waited.</param>
 /// <param name="On">After which ends: <c>failed</c>, <c>lost</c>, <c>timed_out</c>.</param>
 public sealed record RetryView(int Max, long? BackoffMs = null, IReadOnlyList<string>? On = null);
+
+/// <summary>What a task and everything below it may use together; absent: no bound.</summary>
+public sealed record BudgetView(long? WallMs, long? OutputBytes, int? Tasks);
+
+/// <summary>What is below a task, at any depth.</summary>
+/// <param name="Open">How many of them have not ended; counted at the top of a tree.</param>
+/// <param name="Ever">How many ever were; counted at the top of a tree, and where a budget counts tasks.</param>
+/// <param name="Stopped">How many of those that have ended a stop ended; detached ones aside.</param>
+public sealed record BelowView(int? Open, int? Ever, int? Stopped);
 
 /// <summary>An OS process, as it is read back.</summary>
 public sealed record ProcessSpecView
@@ -252,6 +269,13 @@ public sealed record TaskListView(IReadOnlyList<TaskView> Tasks, string? NextCur
 
 /// <summary>A task and everything below it.</summary>
 public sealed record TaskTreeView(TaskView Task, IReadOnlyList<TaskTreeView> Children);
+
+/// <summary>What a wait found.</summary>
+/// <param name="Done">Whether what was waited for has come about; otherwise the time was over before.</param>
+/// <param name="Ended">The tasks that have ended.</param>
+/// <param name="Open">The ids of those that have not.</param>
+/// <param name="Removed">Those that had ended and whose records have been removed.</param>
+public sealed record WaitView(bool Done, IReadOnlyList<TaskView> Ended, IReadOnlyList<string> Open, IReadOnlyList<RemovedView> Removed);
 
 /// <summary>The whole ids that a name fits, at most 10.</summary>
 public sealed record ResolveView(IReadOnlyList<string> Ids);

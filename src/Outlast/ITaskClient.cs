@@ -11,6 +11,7 @@ public interface ITaskClient
     /// <exception cref="FullException">The host is full and the spec asked to be refused then. Nothing of the task came into being.</exception>
     /// <exception cref="IdempotencyMismatchException">The key belongs to another submission.</exception>
     /// <exception cref="ParentEndedException">The parent is over, or asked to stop.</exception>
+    /// <exception cref="TreeFullException">Its tree has no room for it.</exception>
     /// <exception cref="TaskNotFoundException">The parent is unknown.</exception>
     /// <exception cref="DrainingException">The host is going away.</exception>
     /// <exception cref="StoreUnavailableException">Nothing was accepted.</exception>
@@ -22,6 +23,7 @@ public interface ITaskClient
     /// <exception cref="FullException">A task asked to be refused when there is no place for it.</exception>
     /// <exception cref="IdempotencyMismatchException">The key belongs to another submission.</exception>
     /// <exception cref="ParentEndedException">A parent is over, or asked to stop.</exception>
+    /// <exception cref="TreeFullException">A tree has no room for one of them.</exception>
     /// <exception cref="TaskNotFoundException">A parent is unknown.</exception>
     /// <exception cref="TaskRemovedException">The batch is repeated, and retention has removed one of its tasks.</exception>
     /// <exception cref="DrainingException">The host is going away.</exception>
@@ -40,6 +42,11 @@ public interface ITaskClient
 
     /// <summary>Waits until the task has ended or <paramref name="wait"/> is over, then reads it. A removed task answers by exception at once.</summary>
     Task<TaskSnapshot> WaitAsync(TaskId id, TimeSpan wait, CancellationToken cancel = default);
+
+    /// <summary>Waits until one or all of several tasks have ended, or the time is over. What has been removed has ended.</summary>
+    /// <exception cref="TaskNotFoundException">One was never known, or no task is of that group.</exception>
+    /// <exception cref="WaitCycleException">The wait would never end: who is awaited waits for the <see cref="WaitCommand.Waiter"/>.</exception>
+    Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default);
 
     /// <summary>Lists tasks, newest first.</summary>
     Task<TaskPage> ListAsync(TaskQuery query, CancellationToken cancel = default);
@@ -169,6 +176,8 @@ public sealed record TaskQuery
     public TaskKind? Kind { get; init; }
     /// <summary>Of this session.</summary>
     public string? Session { get; init; }
+    /// <summary>Of this group.</summary>
+    public string? Group { get; init; }
     /// <summary>Children of this task.</summary>
     public TaskId? Parent { get; init; }
     /// <summary>Of this tree.</summary>
@@ -192,6 +201,33 @@ public sealed record TaskPage(ImmutableArray<TaskSnapshot> Tasks, long? Next);
 
 /// <summary>A task with everything below it.</summary>
 public sealed record TaskTree(TaskSnapshot Task, ImmutableArray<TaskTree> Children);
+
+/// <summary>What somebody waits for.</summary>
+public sealed record WaitCommand
+{
+    /// <summary>The most tasks of one wait; a group may have more.</summary>
+    public const int MostTasks = 1_000;
+
+    /// <summary>The tasks.</summary>
+    public ImmutableArray<TaskId> Tasks { get; init; } = [];
+    /// <summary>Or those of a group, also those that join it meanwhile.</summary>
+    public string? Group { get; init; }
+    /// <summary>The session of the group; none: the group of that name that has none.</summary>
+    public string? Session { get; init; }
+    /// <summary>Whether the end of one is enough; otherwise all must have ended.</summary>
+    public bool Any { get; init; }
+    /// <summary>How long at most, up to a day; zero: only a look.</summary>
+    public TimeSpan Timeout { get; init; }
+    /// <summary>The task inside which somebody waits: it holds no place meanwhile, and a wait that would come back to it is refused.</summary>
+    public TaskId? Waiter { get; init; }
+}
+
+/// <summary>What a wait came to.</summary>
+/// <param name="Done">Whether what was waited for has come about; otherwise the time was over before.</param>
+/// <param name="Ended">Those that have ended, in the order in which they were named; of a group by their numbers.</param>
+/// <param name="Open">Those that have not.</param>
+/// <param name="Removed">Those that had ended and whose records have been removed.</param>
+public sealed record WaitResult(bool Done, ImmutableArray<TaskSnapshot> Ended, ImmutableArray<TaskId> Open, ImmutableArray<Tombstone> Removed);
 
 /// <summary>That somebody wants a task to stop.</summary>
 public sealed record StopCommand(EndCause Cause, Actor Actor, string? Reason = null, bool Now = false);

@@ -163,16 +163,30 @@ public sealed class WaitCycleException(ImmutableArray<TaskId> path) : OutlastExc
 }
 
 /// <summary>The tree has no room for another task.</summary>
-public sealed class TreeFullException(TaskRecord top, string limit, int has, int max) : OutlastException($"Task {top.Number} can have no more below it: {limit} is {max}, and it has {has}.")
+public sealed class TreeFullException(TaskRecord above, string limit, int has, int max) : OutlastException(Describe(above, limit, has, max))
 {
-    /// <summary>The task above whose limit it is.</summary>
-    public TaskRecord Top { get; } = top;
-    /// <summary>Which limit: <c>tree.depth</c>, <c>tree.children</c>, <c>budget.tasks</c>.</summary>
+    /// <summary>The setting that bounds how deep a tree may be.</summary>
+    public const string DepthLimit = "tree.depth";
+    /// <summary>The setting that bounds how many tasks may be open below one top.</summary>
+    public const string ChildrenLimit = "tree.children";
+    /// <summary>The budget of a task that bounds how many may ever be submitted below it.</summary>
+    public const string BudgetLimit = "budget.tasks";
+
+    /// <summary>The task that can have no more below it: the parent, the top of the tree, or whose budget it is.</summary>
+    public TaskRecord Above { get; } = above;
+    /// <summary>Which limit: <see cref="DepthLimit"/>, <see cref="ChildrenLimit"/> or <see cref="BudgetLimit"/>.</summary>
     public string Limit { get; } = limit;
-    /// <summary>How many there are.</summary>
+    /// <summary>How many there are; of the depth, the one that the new task would have.</summary>
     public int Has { get; } = has;
     /// <summary>How many there may be.</summary>
     public int Max { get; } = max;
+
+    private static string Describe(TaskRecord above, string limit, int has, int max) => limit switch
+    {
+        DepthLimit => $"Task {above.Number} can start no child: it would be at depth {has}, and {limit} is {max}.",
+        ChildrenLimit => $"No more tasks can be below task {above.Number} now: {has} are open, and {limit} is {max}.",
+        _ => $"No more tasks can be below task {above.Number}: {has} were submitted, and its budget ({limit}) is {max}.",
+    };
 }
 
 /// <summary>The question was answered or has expired before: the first wins.</summary>

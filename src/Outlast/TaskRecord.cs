@@ -35,6 +35,8 @@ public sealed record TaskRecord
     public int OpenBelow { get; init; }
     /// <summary>At the top of a tree, and where a budget counts tasks: how many were ever submitted below it.</summary>
     public int EverBelow { get; init; }
+    /// <summary>What became of what was below it and has ended, detached children aside. None: nothing has.</summary>
+    public EndedBelow? Below { get; init; }
     /// <summary>The attempt's outcome, held until its own children have ended (<c>phase: finishing</c>).</summary>
     public TaskOutcome? Outcome { get; init; }
     /// <summary>That it is asked to stop.</summary>
@@ -71,6 +73,12 @@ public sealed record TaskRecord
     /// <summary>Whether its own work is over and only its children are awaited.</summary>
     public bool IsFinishing => Outcome is not null && !State.IsTerminal();
 }
+
+/// <summary>What became of what was below a task and has ended: added up from child to parent, so that nobody has to look for it.</summary>
+/// <param name="OutputBytes">What they printed, all together.</param>
+/// <param name="Stopped">How many of them ended by a stop that reached them.</param>
+/// <param name="Survivors">Whose stop left something alive, and what; the first few of them.</param>
+public sealed record EndedBelow(long OutputBytes, int Stopped, ImmutableArray<string> Survivors);
 
 /// <summary>The limits in force. None: no limit.</summary>
 public sealed record TaskLimits(TimeSpan? Timeout, TimeSpan? IdleTimeout, TimeSpan? IdleWarning)

@@ -14,7 +14,7 @@ internal static class ServeMode
         return (int)Assembly.Load("Outlast.Cli").EntryPoint!.Invoke(null, [command])!;
     }
 
-    private static (CrashPoint? Point, string[] Serve) Read(string[] args)
+    public static (CrashPoint? Point, string[] Serve) Read(string[] args)
     {
         string? at = null, then = null, pause = null;
         var throws = false;

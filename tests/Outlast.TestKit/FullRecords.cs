@@ -19,6 +19,7 @@ public static class FullRecords
         OpenChildren = 2,
         OpenBelow = 5,
         EverBelow = 9,
+        Below = new EndedBelow(1L << 40, 3, ["task 8: 4711 sleep"]),
         RetryOf = TaskId.New(Start.AddSeconds(-5)),
         Outcome = FullOutcome(),
         Stop = new StopRequest

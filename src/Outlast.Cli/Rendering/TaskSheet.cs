@@ -41,7 +41,9 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.Session is { } session) Field("session", session);
         if (task.Group is { } group) Field("group", group);
         if (task.Labels is { Count: > 0 } labels) Field("labels", string.Join(", ", labels.Select(l => $"{l.Key}={l.Value}")));
-        if (task.Parent is { } parent) Field("parent", task.Root == parent ? parent : $"{parent}, root {task.Root}");
+        if (task.Parent is { } parent) Field("parent", $"{(task.Root == parent ? parent : $"{parent}, root {task.Root}")}{(task.Spec.Detached == true ? " (detached)" : "")}");
+        if (task.Below is { Open: { } open, Ever: { } ever }) Field("below", Words.Invariant($"{open} open, {ever} ever"));
+        if (task.Spec.Children is { } children) Field("children", children == "stop" ? "its end stops them" : "its end lets them go on");
     }
 
     private void Times()
@@ -95,6 +97,12 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
         if (task.Limits?.TimeoutMs is { } timeout) limits.Add($"{Words.Length(timeout)} in all");
         if (task.Limits?.IdleTimeoutMs is { } idle) limits.Add($"{Words.Length(idle)} of silence");
         if (task.Spec.Process is { OutputCap: > 0 and var cap } process) limits.Add($"{Words.Bytes(cap)} of output ({process.OutputPolicy})");
+        if (task.Spec.Budget is { } budget)
+        {
+            if (budget.WallMs is { } wall) limits.Add($"{Words.Length(wall)} with what is below it");
+            if (budget.OutputBytes is { } output) limits.Add($"{Words.Bytes(output)} of output with what is below it");
+            if (budget.Tasks is { } tasks) limits.Add($"{Words.Count(tasks, "task")} below it, ever");
+        }
         if (limits.Count > 0) Field("limits", string.Join(", ", limits));
     }
 

@@ -2,7 +2,7 @@ using Outlast.Client;
 
 namespace Outlast.Cli.Rendering;
 
-/// <summary>A tree of tasks: with branches on a terminal, indented by two spaces elsewhere.</summary>
+/// <summary>A tree of tasks, each with how it ended or how long it runs: with branches on a terminal, indented by two spaces elsewhere.</summary>
 internal static class TaskTreeDrawing
 {
     public static IEnumerable<string> Lines(TaskTreeView tree, bool branches, bool ink, int width) => Lines(tree, "", "", branches, ink, width);
@@ -22,8 +22,19 @@ internal static class TaskTreeDrawing
     {
         var number = Words.Invariant($"{head}{task.Number}  ");
         var state = Words.State(task);
-        var rest = $"{(task.Attempt > 1 ? Words.Invariant($"  attempt {task.Attempt}") : "")}  {ControlSequences.Escape(task.Name)}  {ControlSequences.Escape(Words.Command(task))}";
+        var rest = $"{(task.Attempt > 1 ? Words.Invariant($"  attempt {task.Attempt}") : "")}  {ControlSequences.Escape(task.Name)}{Fate(task)}  {ControlSequences.Escape(Words.Command(task))}";
         if (cut) rest = TextWidth.Cut(rest, width - TextWidth.Of(number) - state.Length);
         return number + (ink ? Ink.OfState(task.State, state) : state) + rest;
+    }
+
+    /// <summary>Why and when it ended, and what of it is alive. That a command ended with its own code says the state.</summary>
+    private static string Fate(TaskView task)
+    {
+        List<string> facts = [];
+        if (task.Spec.Detached == true) facts.Add("detached");
+        if (task.End is { Cause: not "exit", Reason: { } reason }) facts.Add(reason);
+        if (task is { StartedAt: { } started, EndedAt: { } ended }) facts.Add($"after {Words.Length(ended - started)}");
+        if (task.End is { Leftovers: { Count: > 0 } left }) facts.Add($"left alive: {string.Join(", ", left.Select(p => Words.Invariant($"{p.Pid} {p.Command}")))}");
+        return facts.Count == 0 ? "" : $"  ({ControlSequences.Escape(string.Join("; ", facts))})";
     }
 }

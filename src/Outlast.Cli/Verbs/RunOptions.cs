@@ -33,6 +33,9 @@ internal sealed class RunOptions
     private readonly Option<long?> _retry = Verb.Number("--retry", "Try again when it fails, at most so often", least: 1);
     private readonly Option<string?> _retryBackoff = Text("--retry-backoff", "Wait so long before it is tried again, each time twice as long; otherwise 1s", "D");
     private readonly Option<string?> _retryOn = RetryOn();
+    private readonly Option<bool> _detached = new("--detached") { Description = "The end and the stop of its parent pass it by" };
+    private readonly Option<string?> _children = Word("--children", "What its end does to tasks that it has started: it waits for them (wait, default), stops them (stop), or lets them go on (detach)", "wait", "stop", "detach");
+    private readonly Option<string?> _budget = Text("--budget", "What it and all that it starts may use together: time since its start, output, tasks ever started", "wall=D,output=SIZE,tasks=N");
     private readonly Option<bool> _refuseWhenFull = new("--refuse-when-full") { Description = "Fail instead of waiting in the queue" };
     private readonly Option<bool> _repeatable = new("--repeatable") { Description = "It may be run again when nobody can know how it ended" };
 
@@ -43,7 +46,7 @@ internal sealed class RunOptions
     public IEnumerable<Option> All =>
     [
         Detach, _name, _session, _group, _notify, _labels, Parent, _folder, _environment, _stdin, _stderr, _outputVia, _outputCap, _outputPolicy, _timeout, _idleTimeout, _idleWarning, _stopSignal, _stopGrace,
-        _leftovers, _in, _at, _startBy, _priority, _retry, _retryBackoff, _retryOn, _refuseWhenFull, _repeatable, IdempotencyKey,
+        _leftovers, _detached, _children, _budget, _in, _at, _startBy, _priority, _retry, _retryBackoff, _retryOn, _refuseWhenFull, _repeatable, IdempotencyKey,
     ];
 
     public SubmitRequest ToRequest(ParseResult parsed, Caller caller, IReadOnlyList<string> argv, DateTimeOffset now)
@@ -74,6 +77,9 @@ internal sealed class RunOptions
             StartBy = parsed.GetValue(_startBy) is { } startBy ? LocalTime.ReadUnlessLength("--start-by", startBy, now, TimeZoneInfo.Local) : null,
             Priority = parsed.GetValue(_priority),
             Retry = Retry(parsed),
+            Detached = parsed.GetValue(_detached) ? true : null,
+            Children = parsed.GetValue(_children),
+            Budget = Budget(parsed.GetValue(_budget)),
             Process = new()
             {
                 Argv = argv,
@@ -108,6 +114,24 @@ internal sealed class RunOptions
         "open" => StdinView.Open,
         _ => StdinView.Of(text),
     };
+
+    private static BudgetRequest? Budget(string? text)
+    {
+        if (text is null) return null;
+        var budget = new BudgetRequest();
+        foreach (var (key, value) in Verb.Pairs("--budget", text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)))
+        {
+            budget = key switch
+            {
+                "wall" => budget with { Wall = value },
+                "output" => budget with { OutputBytes = value },
+                "tasks" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var tasks) => budget with { Tasks = tasks },
+                "tasks" => throw CommandException.Usage($"--budget tasks='{value}' is no whole number"),
+                _ => throw CommandException.Usage($"--budget '{key}' is nothing that is counted; there are wall, output and tasks, for example --budget wall=2h,output=1GiB,tasks=50"),
+            };
+        }
+        return budget == new BudgetRequest() ? throw CommandException.Usage("--budget says nothing; write --budget wall=2h,output=1GiB,tasks=50, or some of it") : budget;
+    }
 
     private static Option<string?> Text(string name, string description, string value) => new(name) { Description = description, HelpName = value };
 

@@ -27,6 +27,7 @@ internal static class RunVerb
         try
         {
             request = request with { Parent = await ParentAsync(client, context, parsed.GetValue(options.Parent), cancel) };
+            if (request is { Detached: true, Parent: null }) throw CommandException.Usage("--detached lets a child go its own way, and here is no parent: give one with --parent ID, or leave --detached out");
             if (!parsed.GetValue(options.Detach))
                 return await new ForegroundRun(context, client, json).RunAsync(c => client.SubmitAsync(request, parsed.GetValue(options.IdempotencyKey), c), cancel);
 
@@ -48,6 +49,6 @@ internal static class RunVerb
     {
         "none" => null,
         { } name => await TaskNames.FindAsync(client, context, name, cancel),
-        _ => context.Caller.Task is { } task && Directory.Exists(Path.Combine(context.Door.Folder, "tasks", task)) ? task : null,
+        _ => context.OwnTask,
     };
 }

@@ -77,6 +77,7 @@ internal sealed class ListStatement
         if (!query.States.IsDefaultOrEmpty) AddStates(query.States);
         if (query.Kind is { } kind) Add("t.kind = ?", Columns.Of(kind));
         if (query.Session is { } session) Add("t.session = ?", session);
+        if (query.Group is { } group) Add("t.grp = ?", group);
         if (query.EndedBefore is { } endedBefore) Add("t.ended_at < ?", Columns.Of(endedBefore));
         if (query.Parent is { } parent) AddBelow("parent", parent);
         if (query.Root is { } root) AddBelow("root", root);

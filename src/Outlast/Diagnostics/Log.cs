@@ -56,6 +56,9 @@ internal static partial class Log
     [LoggerMessage(42, LogLevel.Warning, "Keeping all output within its budget failed and will be tried again: {Failure}")]
     public static partial void BudgetFailed(this ILogger log, string failure);
 
+    [LoggerMessage(60, LogLevel.Warning, "The budgets of trees that were there before this host could not be read; each is watched from its next change on: {Failure}")]
+    public static partial void StockFailed(this ILogger log, string failure);
+
     [LoggerMessage(15, LogLevel.Critical, "An actor of the host has ended; the host does not do its work any more.")]
     public static partial void LoopFailed(this ILogger log, Exception exception);
 

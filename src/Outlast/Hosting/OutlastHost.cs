@@ -12,7 +12,7 @@ namespace Outlast.Hosting;
 
 /// <summary>Brings the actors up in order, and down again without touching the work.</summary>
 internal sealed class OutlastHost(
-    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, DueWatch due, Executor executor, Stopper stopper, Watchdog watchdog, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
+    ITaskStore store, HostIdentity identity, TaskFeed feed, TaskLedger ledger, TaskDesk desk, Dispatcher dispatcher, DueWatch due, Executor executor, Stopper stopper, Watchdog watchdog, TreeBudgets budgets, OutputWatch outputWatch, OutputBudget outputBudget, DiskGuard disk,
     Rescuer rescuer, Pruner pruner, Courier courier, LiveAttempts attempts, RunnerSet runners, StoreHealth health, Doctor doctor, Departure departure, OutlastSettings settings, DataFolder folder, TaskMeter meter, HostGauges gauges, TimeProvider time,
     ILogger<OutlastHost> log, HostOrigin? origin = null, FolderHold? hold = null, IHostApplicationLifetime? program = null)
     : IHostedService, IHostStatus
@@ -43,6 +43,8 @@ internal sealed class OutlastHost(
         feed.Changed += due.Look;
         feed.Changed += dispatcher.Look;
         feed.Changed += stopper.Look;
+        feed.Changed += budgets.Look;
+        attempts.Added += attempt => budgets.Look(attempt.Record);
         feed.Ended += LogEnd;
         feed.Committed += committed => meter.Count(committed.Records, committed.Events);
         meter.Show(() => gauges.Tasks, () => gauges.Notices);

@@ -99,6 +99,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(s => new OutputDropping(s.GetRequiredService<DataFolder>()));
         services.AddSingleton(s => s.GetRequiredService<OutputDropping>().Moderate(s.GetRequiredService<OutlastSettings>().Defaults));
         AddOptions(s => s.Dispatcher);
+        AddOptions(s => s.Tree);
         AddOptions(s => s.Watchdog);
         AddOptions(s => s.Pruner);
         AddOptions(s => s.Delivery);
@@ -121,6 +122,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<DueWatch>();
         services.AddSingleton<PlaceAudit>();
         services.AddSingleton<Rescuer>();
+        services.AddSingleton<TreeBudgets>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton<OutputWatch>();
         services.AddSingleton<OutputBudget>();
@@ -132,6 +134,8 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton(s => new Surroundings(s.GetRequiredService<DataFolder>(), "/", Machine.UserId, Environment.GetEnvironmentVariable("HOME"), AppContext.BaseDirectory));
         services.AddSingleton<Doctor>();
         services.AddSingleton<InputSender>();
+        services.AddSingleton<WaitGraph>();
+        services.AddSingleton<TaskWaits>();
         services.AddSingleton<Departure>();
         services.AddSingleton<IHostDeparture>(s => s.GetRequiredService<Departure>());
         services.AddSingleton<TaskDesk>();

@@ -36,6 +36,11 @@ public sealed class OutlastSettings
             Total = values.CountOrNone("concurrency.total", "How many tasks of all kinds run at once"),
             Limits = values.Rules(LimitRules.Setting, "How many tasks of one handler, session, label or parent run at once, for example session:*=5, label:gpu=1; one key beats each (*)"),
         };
+        Tree = new TreeOptions
+        {
+            Depth = values.Count("tree.depth", new TreeOptions().Depth, "How deep below the top of its tree a task may be; one that would be deeper is refused"),
+            Children = values.Count("tree.children", new TreeOptions().Children, "How many tasks below one top may be open at once, at any depth; one more is refused"),
+        };
         Watchdog = new WatchdogOptions
         {
             Poll = values.Time("watchdog.poll", new WatchdogOptions().Poll, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), "How often running tasks are looked at for signs of life; a limit fires at most that much late"),
@@ -72,6 +77,8 @@ public sealed class OutlastSettings
     public TaskDefaults Defaults { get; }
     /// <summary>How many tasks may run at once.</summary>
     public DispatcherOptions Dispatcher { get; }
+    /// <summary>How large a tree of tasks may be.</summary>
+    public TreeOptions Tree { get; }
     /// <summary>How often the watchdog looks.</summary>
     public WatchdogOptions Watchdog { get; }
     /// <summary>What is noticed of output.</summary>

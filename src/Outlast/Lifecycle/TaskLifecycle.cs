@@ -53,6 +53,8 @@ internal static class TaskLifecycle
             Transition.Retry => Refuse(RefusalReason.NotEnded),
             Transition.AddChild => TakesChildren(record) ? Change(record, record with { OpenChildren = record.OpenChildren + 1 }) : Refuse(RefusalReason.ParentEnded),
             Transition.EndChild t => ChildEnded(record, t),
+            Transition.AddBelow => BelowAdded(record),
+            Transition.EndBelow => record is { Parent: null, OpenBelow: > 0 } ? Change(record, record with { OpenBelow = record.OpenBelow - 1 }) : Same,
             Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
             Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
             // What runs needs its log.
@@ -229,8 +231,35 @@ internal static class TaskLifecycle
     private static Decision ChildEnded(TaskRecord record, Transition.EndChild t)
     {
         if (record.OpenChildren == 0) return Same;
-        var after = record with { OpenChildren = record.OpenChildren - 1 };
+        var after = record with { OpenChildren = record.OpenChildren - 1, Below = Added(record.Below, t.Below) };
         return after is { OpenChildren: 0, IsFinishing: true } ? End(record, after, Ending.Of(after, after.Outcome!), t.At) : Change(record, after);
+    }
+
+    /// <summary>The top counts all that is below it; others only what their own budget counts.</summary>
+    private static Decision BelowAdded(TaskRecord record)
+    {
+        if (record.Parent is null) return Change(record, record with { OpenBelow = record.OpenBelow + 1, EverBelow = record.EverBelow + 1 });
+        return record.Spec.Budget is { Tasks: not null } ? Change(record, record with { EverBelow = record.EverBelow + 1 }) : Same;
+    }
+
+    /// <summary>What became of an ended task and of what was below it, for its parent.</summary>
+    public static EndedBelow TallyOf(TaskRecord ended)
+    {
+        var below = ended.Below ?? NothingBelow;
+        var stopped = ended.Stop is not null && ended.End!.Cause == ended.Stop.Cause;
+        ImmutableArray<string> survivors = stopped && ended.End!.Leftovers is { IsDefaultOrEmpty: false } alive
+            ? [$"task {ended.Number}: {string.Join(", ", alive.Select(s => $"{s.Pid} {s.Command}"))}"] : [];
+        return Added(below, new(ended.Output.Bytes + ended.Output.ErrorBytes, stopped ? 1 : 0, survivors))!;
+    }
+
+    private const int MostSurvivors = 20;
+
+    private static EndedBelow NothingBelow { get; } = new(0, 0, []);
+
+    private static EndedBelow? Added(EndedBelow? known, EndedBelow? more)
+    {
+        if (known is null || more is null) return known ?? more;
+        return new(known.OutputBytes + more.OutputBytes, known.Stopped + more.Stopped, [.. Each(known.Survivors).Concat(Each(more.Survivors)).Take(MostSurvivors)]);
     }
 
     /// <summary>What a stop asks of the children. A wish that came down the tree keeps the words of the one who had it.</summary>
@@ -272,7 +301,7 @@ internal static class TaskLifecycle
     private static Decision.Changed End(TaskRecord before, TaskRecord over, TaskEnd end, DateTimeOffset at) => Change(before, over with
     {
         State = end.State,
-        End = end,
+        End = WithTree(over, end),
         EndedAt = NotBeforeItsStart(over, at),
         Outcome = null,
         OpenChildren = 0,
@@ -280,6 +309,14 @@ internal static class TaskLifecycle
         NotBefore = null,
         Resumes = false,
     }, EndFields(end).WithName("kind", before.Spec.Kind).As(TaskEventType.Ended, at));
+
+    /// <summary>The end of a stopped tree says at its top how that went: how many a stop ended, and who did not die of it.</summary>
+    private static TaskEnd WithTree(TaskRecord over, TaskEnd end)
+    {
+        if (over.Below is not { Stopped: > 0 } below) return end;
+        var counted = $"{below.Stopped} {(below.Stopped == 1 ? "task" : "tasks")} below it ended by a stop, {(Each(below.Survivors).IsEmpty ? "nothing of them was left alive" : "not all of it died")}";
+        return end with { Evidence = [.. Each(end.Evidence), counted, .. Each(below.Survivors).Select(s => $"left alive of {s}")] };
+    }
 
     /// <summary>A clock that was set back must not make an end before its start, which no store accepts.</summary>
     private static DateTimeOffset NotBeforeItsStart(TaskRecord record, DateTimeOffset at)

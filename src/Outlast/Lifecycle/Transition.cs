@@ -76,7 +76,14 @@ internal abstract record Transition
     /// <summary>An attached child is submitted in the same commit.</summary>
     public static Transition ChildAdded(TaskId child, DateTimeOffset at) => new AddChild(child, at);
     /// <summary>An attached child ended in the same commit.</summary>
-    public static Transition ChildEnded(TaskId child, DateTimeOffset at) => new EndChild(child, at);
+    /// <param name="child">Which.</param>
+    /// <param name="at">When.</param>
+    /// <param name="below">What became of it and of what was below it; none where nobody can know any more.</param>
+    public static Transition ChildEnded(TaskId child, DateTimeOffset at, EndedBelow? below = null) => new EndChild(child, below, at);
+    /// <summary>A task is submitted below this one in the same commit, at any depth.</summary>
+    public static Transition BelowAdded(TaskId task, DateTimeOffset at) => new AddBelow(task, at);
+    /// <summary>A task below this one ended in the same commit.</summary>
+    public static Transition BelowEnded(TaskId task, DateTimeOffset at) => new EndBelow(task, at);
 
     // -- what is noted ------------------------------------------------------------------------------------------------
 
@@ -106,7 +113,9 @@ internal abstract record Transition
     internal sealed record Answer(string? Text, Actor Actor, DateTimeOffset When) : Transition(When);
     internal sealed record Retry(TaskId Next, Actor Actor, DateTimeOffset When) : Transition(When);
     internal sealed record AddChild(TaskId Child, DateTimeOffset When) : Transition(When);
-    internal sealed record EndChild(TaskId Child, DateTimeOffset When) : Transition(When);
+    internal sealed record EndChild(TaskId Child, EndedBelow? Below, DateTimeOffset When) : Transition(When);
+    internal sealed record AddBelow(TaskId Task, DateTimeOffset When) : Transition(When);
+    internal sealed record EndBelow(TaskId Task, DateTimeOffset When) : Transition(When);
     internal sealed record Warn(string Rule, string Text, ImmutableSortedDictionary<string, long> Measured, DateTimeOffset When) : Transition(When);
     internal sealed record Annotate(string Text, DateTimeOffset When) : Transition(When);
     internal sealed record RemoveOutput(string Reason, DateTimeOffset When) : Transition(When);

@@ -50,6 +50,8 @@ public static class RecordRules
         if (record.Version < 1) return ("version", "is below 1");
         if (record.Attempt < 0) return ("attempt", "is negative");
         if (record.OpenChildren < 0) return ("openChildren", "is negative");
+        if (record.OpenBelow < 0) return ("openBelow", "is negative");
+        if (record.EverBelow < 0) return ("everBelow", "is negative");
         if (record.Adoptions < 0) return ("adoptions", "is negative");
         if (record.Events < 0) return ("events", "is negative");
         var (bytes, errorBytes, dropped, lost) = record.Output;

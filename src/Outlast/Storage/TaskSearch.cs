@@ -36,6 +36,7 @@ public static class TaskSearch
         return (query.States.IsDefaultOrEmpty || query.States.Contains(record.State))
             && (query.Kind is null || query.Kind == record.Spec.Kind)
             && (query.Session is null || query.Session == record.Spec.Session)
+            && (query.Group is null || query.Group == record.Spec.Group)
             && (query.Parent is null || query.Parent == record.Parent)
             && (query.Root is null || query.Root == record.Root)
             && (query.EndedBefore is null || record.EndedAt < query.EndedBefore)

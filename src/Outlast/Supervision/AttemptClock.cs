@@ -44,6 +44,12 @@ internal sealed class AttemptClock
     /// <summary>When it last showed life.</summary>
     public DateTimeOffset LastActivityAt => _time.GetUtcNow() - Idle;
 
+    /// <summary>How much it had printed when it was last looked at; none before the first look.</summary>
+    public OutputFacts? Output
+    {
+        get { lock (_lock) return _vitals?.Output; }
+    }
+
     /// <summary>Whether this quiet period has been warned of.</summary>
     public bool IdleWarned { get; set; }
 

@@ -7,15 +7,16 @@ namespace Outlast.Supervision;
 internal sealed class LiveAttempt
 {
     private readonly Lock _lock = new();
-    // Guarded by _lock: the newest committed record, and the stop that is under way.
+    // Guarded by _lock: the newest committed record, how many waits for others are under way inside it, and the stop that is.
     private TaskRecord _record;
+    private int _waits;
     private Task<StopReport>? _stop;
     private readonly TaskCompletionSource _stopEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public LiveAttempt(TaskRecord record, AttemptContext context, ITaskRunner runner, AttemptClock clock, Place place)
     {
         (_record, Context, Runner, Clock, Place, Claim) = (record, context, runner, clock, place, record.Claim!);
-        place.Need(NeedsPlace(record));
+        SettlePlace();
     }
 
     public TaskId Id => Context.Task;
@@ -35,6 +36,12 @@ internal sealed class LiveAttempt
     public TaskRecord Record
     {
         get { lock (_lock) return _record; }
+    }
+
+    /// <summary>Whether it waits for tasks, its children or others: it needs no place, and its silence is no fault.</summary>
+    public bool IsWaiting
+    {
+        get { lock (_lock) return _waits > 0 || _record.OpenChildren > 0; }
     }
 
     /// <summary>The stop that is under way: its ladder, to the end of its verification.</summary>
@@ -58,11 +65,42 @@ internal sealed class LiveAttempt
         }
         if (record.Limits != before.Limits) Clock.LimitsMoved();
         if (record.OpenChildren == 0 && before.OpenChildren > 0) Clock.Touch();
-        Place.Need(NeedsPlace(record));
+        SettlePlace();
+    }
+
+    /// <summary>Inside it somebody waits for tasks, until the result is disposed.</summary>
+    public IDisposable BeginWait()
+    {
+        lock (_lock) _waits++;
+        SettlePlace();
+        return new WaitUnderWay(this);
+    }
+
+    /// <summary>Who waits for tasks holds no place: they may need it.</summary>
+    private void SettlePlace()
+    {
+        // Within the lock, so that the last word is the newest.
+        lock (_lock) Place.Need(_waits == 0 && NeedsPlace(_record));
+    }
+
+    private sealed class WaitUnderWay(LiveAttempt attempt) : IDisposable
+    {
+        private bool _over;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _over, true)) return;
+            lock (attempt._lock) attempt._waits--;
+            attempt.Clock.Touch();
+            attempt.SettlePlace();
+        }
     }
 
     /// <summary>Whether it should have its place and has it not.</summary>
-    public bool LacksPlace => NeedsPlace(Record) && Place.IsOwed;
+    public bool LacksPlace
+    {
+        get { lock (_lock) return _waits == 0 && NeedsPlace(_record) && Place.IsOwed; }
+    }
 
     /// <summary>Who waits for own children holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
     private static bool NeedsPlace(TaskRecord record) => record is { OpenChildren: 0, State: not TaskState.Waiting };

@@ -9,7 +9,7 @@ namespace Outlast.Supervision;
 
 /// <summary>The one door of a host: what people, programs and routes ask of it.</summary>
 internal sealed class TaskDesk(
-    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, Pruner pruner, OutputDropping dropping, LiveGauge gauge, TimeProvider time) : ITaskClient
+    ITaskStore store, TaskLedger ledger, TaskFeed feed, Dispatcher dispatcher, LiveAttempts attempts, RunnerSet runners, Executor executor, Stopper stopper, InputSender input, Pruner pruner, OutputDropping dropping, LiveGauge gauge, TaskWaits waits, TimeProvider time) : ITaskClient
 {
     private const int MostNotices = 1_000;
     private const string OutputFile = "output.log", ErrorFile = "error.log";
@@ -63,6 +63,15 @@ internal sealed class TaskDesk(
         await over.CancelAsync();
         cancel.ThrowIfCancellationRequested();
         return end.Ended.IsCompletedSuccessfully ? await WithNoticesAsync(SnapWithLeftovers(await end.Ended), cancel) : await GetAsync(id, cancel);
+    }
+
+    public async Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        if (command.Group is null == command.Tasks.IsDefaultOrEmpty) throw new ArgumentException("A wait is for tasks or for a group: one of both is needed.", nameof(command));
+        if (command.Group is null && command.Tasks.Length > WaitCommand.MostTasks) throw new ArgumentException($"A wait is for at most {WaitCommand.MostTasks} tasks.", nameof(command));
+        var (done, ended, open, removed) = await waits.WaitAsync(command, cancel);
+        return new(done, [.. ended.Select(SnapWithLeftovers)], open, removed);
     }
 
     public async Task<TaskPage> ListAsync(TaskQuery query, CancellationToken cancel = default)
@@ -210,7 +219,8 @@ internal sealed class TaskDesk(
 
     private (string Field, string Problem)? FindBreach(TaskSpec spec) =>
         // Not when it is read: a submission that is repeated under its key is the one that came in time.
-        spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed") : spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is")
+        spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed")
+        : spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is")
         : runners.Has(spec.Kind) ? dropping.FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
 
     private ImmutableArray<TaskSnapshot> SnapRepeated(ImmutableArray<TaskRecord> records) => [.. records.Select(r => Snap(r) with { Repeated = true })];

@@ -16,7 +16,7 @@ public sealed class WatchdogOptions
 
 /// <summary>Notices silence, spent time and spent output; warns first, then asks for a stop. One loop for all attempts, asleep when there are none.</summary>
 /// <remarks>A limit fires between its moment and one poll later. Time in which nobody looked (the host was stopped, the machine slept) is not silence.</remarks>
-internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, WatchdogOptions options, TimeProvider time, ILogger<Watchdog> log)
+internal sealed class Watchdog(LiveAttempts attempts, TreeBudgets budgets, TaskLedger ledger, WatchdogOptions options, TimeProvider time, ILogger<Watchdog> log)
 {
     private static readonly TimeSpan CapPoll = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestSleep = TimeSpan.FromMilliseconds(50);
@@ -31,6 +31,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         attempts.Added += Wake;
         try
         {
+            await TakeStockAsync(letGo);
             var last = new Instant(time);
             while (true)
             {
@@ -42,7 +43,11 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
                 if (sleep is { } planned) await RecogniseJumpAsync(last, before, now, planned, letGo);
                 last = now;
                 if (SinceLookAtAll >= options.Poll) await LookAtAllAsync(letGo);
-                else if (sleptToTheEnd) await LookAsync([.. attempts.All.Where(IsDue)], letGo);
+                else if (sleptToTheEnd)
+                {
+                    await LookAsync([.. attempts.All.Where(IsDue)], letGo);
+                    await LookAtBudgetsAsync(letGo);
+                }
             }
         }
         finally
@@ -52,10 +57,43 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
     }
 
     /// <summary>One look at every attempt.</summary>
-    public Task LookAtAllAsync(CancellationToken letGo)
+    public async Task LookAtAllAsync(CancellationToken letGo)
     {
         _lookedAtAll = time.GetTimestamp();
-        return LookAsync([.. attempts.All], letGo);
+        await LookAsync([.. attempts.All], letGo);
+        await LookAtBudgetsAsync(letGo);
+    }
+
+    private async Task TakeStockAsync(CancellationToken letGo)
+    {
+        try
+        {
+            await budgets.TakeStockAsync(letGo);
+        }
+        catch (StoreUnavailableException e)
+        {
+            // Trees that were there before are then watched from their next change on; what cannot be read now ends no watch over the others.
+            log.StockFailed(e.Message);
+        }
+    }
+
+    private async Task LookAtBudgetsAsync(CancellationToken letGo)
+    {
+        foreach (var finding in budgets.Judge())
+        {
+            try
+            {
+                var answer = finding.Stop is { } stop
+                    ? await ledger.StopTreeAsync(finding.Task, stop, letGo)
+                    : await ledger.ApplyAsync(finding.Task, _ => Transition.Warned(finding.Rule, finding.Text, finding.Measured, time.GetUtcNow()), letGo);
+                if (answer.Changed || answer.Refusal is not null) finding.Said();
+            }
+            catch (Exception e) when (!letGo.IsCancellationRequested)
+            {
+                // Not said, so the next look tries again.
+                log.WatchFailed(e.Message, finding.Task);
+            }
+        }
     }
 
     private async Task LookAsync(IReadOnlyList<LiveAttempt> some, CancellationToken letGo)
@@ -93,11 +131,11 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
     /// <summary>When something may be due next; none when nothing runs. What is overdue is seen with the next look at all.</summary>
     private TimeSpan? NextLook()
     {
-        TimeSpan? next = null;
+        var next = budgets.NextLook(options.Poll);
         foreach (var attempt in attempts.All)
         {
             var (limits, clock) = (attempt.Record.Limits, attempt.Clock);
-            next ??= options.Poll - SinceLookAtAll;
+            if (next is null || next > options.Poll - SinceLookAtAll) next = options.Poll - SinceLookAtAll;
             if (attempt.Record.Spec.Process is { OutputCap: not null, OutputPolicy: OutputPolicy.Stop }) Consider(CapPoll);
             Consider(limits.Timeout - clock.Elapsed);
             if (!clock.DeadlineWarned) Consider(limits.Timeout * 0.9 - clock.Elapsed);
@@ -113,7 +151,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
     }
 
     private static bool HasOwnLimit(LiveAttempt attempt) =>
-        attempt.Record is { Limits: { Timeout: not null } or { IdleTimeout: not null } } or { Spec.Process: { OutputCap: not null, OutputPolicy: OutputPolicy.Stop } };
+        attempt.Record is { Limits: { Timeout: not null } or { IdleTimeout: not null } } or { Spec.Budget: not null } or { Spec.Process: { OutputCap: not null, OutputPolicy: OutputPolicy.Stop } };
 
     private void Measure(IEnumerable<LiveAttempt> some)
     {
@@ -147,8 +185,8 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         if (record.State != TaskState.Running) return null;
         var (limits, idle, elapsed) = (record.Limits, clock.Idle, clock.Elapsed);
         var enforce = clock.Followed >= clock.EnforceAfter;
-        // Waiting for own children is not silence.
-        var waits = record.OpenChildren > 0;
+        // Waiting for tasks is not silence.
+        var waits = attempt.IsWaiting;
         if (record.Spec.Process is { OutputCap: { } cap, OutputPolicy: OutputPolicy.Stop } && attempt.Runner.MeasureOutput(attempt.Context) is var output && output.Bytes + output.ErrorBytes >= cap)
             return StopFor(attempt, EndCause.OutputLimit, "output_cap", $"it printed {output.Bytes + output.ErrorBytes} bytes; its cap is {cap} (--output-cap)",
                 ("outputBytes", output.Bytes + output.ErrorBytes), ("limitBytes", cap));
@@ -195,7 +233,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TaskLedger ledger, Watchdo
         var jump = now.Wall - last.Wall - time.GetElapsedTime(last.Monotonic, now.Monotonic);
         if (jump.Duration() <= JumpTolerance) return;
         log.ClockJumped(jump);
-        foreach (var attempt in attempts.All.Where(a => a.Record.Limits.Timeout is not null))
+        foreach (var attempt in attempts.All.Where(a => a.Record is { Limits.Timeout: not null } or { Spec.Budget.WallTime: not null }))
             await ledger.ApplyPersistentlyAsync(attempt.Id, _ => Transition.Paused(jump, now.Wall), letGo);
     }
 

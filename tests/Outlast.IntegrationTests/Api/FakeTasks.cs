@@ -25,6 +25,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
     /// <summary>Awaited before the host may go.</summary>
     public Task ReadyToGo { get; set; } = Task.CompletedTask;
     public List<ExtendCommand> Extends { get; } = [];
+    public List<WaitCommand> Waits { get; } = [];
     public List<TaskQuery> Queries { get; } = [];
     public Func<TaskId, TaskTree>? Tree { get; set; }
     public long? FirstKept { get; set; }
@@ -135,6 +136,16 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
         await Task.WhenAny(Signal(id).Task, Task.Delay(wait, cancel));
         cancel.ThrowIfCancellationRequested();
         return Find(id);
+    }
+
+    public async Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default)
+    {
+        Waits.Add(command);
+        var ends = command.Tasks.Where(id => !Find(id).Record.State.IsTerminal()).Select(id => Signal(id).Task).ToList();
+        if (ends.Count > 0) await Task.WhenAny(command.Any ? Task.WhenAny(ends) : Task.WhenAll(ends), Task.Delay(command.Timeout, cancel));
+        cancel.ThrowIfCancellationRequested();
+        var seen = command.Tasks.ToLookup(id => Find(id).Record.State.IsTerminal());
+        return new(command.Any ? seen[true].Any() : !seen[false].Any(), [.. seen[true].Select(Find)], [.. seen[false]], []);
     }
 
     public Task<TaskPage> ListAsync(TaskQuery query, CancellationToken cancel = default)

@@ -49,10 +49,10 @@ public sealed class ParsingTests
     public void Everything_promised_parses(string line) => Assert.Empty(Parse(line).Errors);
 
     [Theory]
-    [InlineData("run --detached -- x")]
     [InlineData("run --priority 101 -- x")]
     [InlineData("run --priority high -- x")]
     [InlineData("run --retry 0 -- x")]
+    [InlineData("run --children kill -- x")]
     [InlineData("run --notify -- x")]
     [InlineData("run --output-policy keep_ends -- x")]
     [InlineData("run --unknown -- x")]
@@ -67,7 +67,7 @@ public sealed class ParsingTests
     [InlineData("inbox x")]
     [InlineData("session")]
     [InlineData("session s --notify sometimes")]
-    [InlineData("wait")]
+    [InlineData("wait --group")]
     [InlineData("config")]
     [InlineData("config explain a b")]
     [InlineData("show")]

@@ -49,6 +49,8 @@ internal static class LifecyclePage
             ("Retried", Transition.Retried(child, Sample.User, at)),
             ("ChildAdded", Transition.ChildAdded(child, at)),
             ("ChildEnded", Transition.ChildEnded(child, at)),
+            ("BelowAdded", Transition.BelowAdded(child, at)),
+            ("BelowEnded", Transition.BelowEnded(child, at)),
             ("Warned", Transition.Warned("idle_warning", "silent", ImmutableSortedDictionary<string, long>.Empty, at)),
             ("Annotated", Transition.Annotated("a fact", at)),
             ("Paused", Transition.Paused(TimeSpan.FromHours(1), at)),

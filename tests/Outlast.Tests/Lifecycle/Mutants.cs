@@ -24,6 +24,9 @@ internal static class Mutants
         ["children are forgotten at the end"] = (typeof(Rule.ParentsEndLast), (r, t) => t is Transition.Settle ? TaskLifecycle.Apply(r with { OpenChildren = 0 }, t) : TaskLifecycle.Apply(r, t)),
         ["a finishing task takes children"] = (typeof(Rule.EndedParentsStartNothing), (r, t) => t is Transition.AddChild && r.IsFinishing
             ? new Decision.Changed(r with { OpenChildren = r.OpenChildren + 1, Version = r.Version + 1 }, []) : TaskLifecycle.Apply(r, t)),
+        ["an end below is not counted down"] = (typeof(Rule.TreesAreCounted), (r, t) => t is Transition.EndBelow ? new Decision.Unchanged() : TaskLifecycle.Apply(r, t)),
+        ["a budget forgets to count"] = (typeof(Rule.TreesAreCounted), (r, t) => t is Transition.AddBelow && r.Parent is not null ? new Decision.Unchanged() : TaskLifecycle.Apply(r, t)),
+        ["who was stopped is forgotten"] = (typeof(Rule.EndsAddUp), (r, t) => t is Transition.EndChild e ? TaskLifecycle.Apply(r, Transition.ChildEnded(e.Child, e.At)) : TaskLifecycle.Apply(r, t)),
         ["a stop passes the children by"] = (typeof(Rule.AStopReachesTheTree), (r, t) => Changed(r, t, c => c with { StopChildren = null })),
         ["a suspended task failed"] = (typeof(Rule.SuspensionIsNoFailure), (r, t) => t is Transition.Settle { Outcome.Kind: OutcomeKind.Suspended } s
             ? TaskLifecycle.Apply(r, Transition.Settled(s.Owner, s.Outcome with { Kind = OutcomeKind.Interrupted }, null, s.At)) : TaskLifecycle.Apply(r, t)),

@@ -136,6 +136,38 @@ internal abstract class Rule
         }
     }
 
+    /// <summary>Rule 3: the top knows how many are open below it and how many ever were, and so does a budget that counts them.</summary>
+    public sealed class TreesAreCounted : Rule
+    {
+        public override void Committed(World world, Commit commit)
+        {
+            foreach (var record in commit.Changes.Select(c => c.After).Where(r => !r.State.IsTerminal()))
+            {
+                var below = world.Below(record.Id);
+                if (record.Parent is null) Demand(record.OpenBelow == below.Count(r => !r.State.IsTerminal()), "what is open below the top is counted", record.OpenBelow, commit.Transition);
+                if (record.Parent is null || record.Spec.Budget is not null) Demand(record.EverBelow == below.Count(), "what ever was below is counted", record.EverBelow, commit.Transition);
+            }
+        }
+    }
+
+    /// <summary>Rule 3: what became of those below is added up, once each.</summary>
+    public sealed class EndsAddUp : Rule
+    {
+        public override void Committed(World world, Commit commit)
+        {
+            foreach (var record in commit.Changes.Select(c => c.After).Where(r => !r.State.IsTerminal()))
+            {
+                var ended = Attached(world, record.Id).Where(r => r.State.IsTerminal()).ToList();
+                Demand((record.Below?.Stopped ?? 0) == ended.Sum(r => Stopped(world, r)), "those that a stop ended are counted", record.Below, commit.Transition);
+            }
+        }
+
+        private static IEnumerable<TaskRecord> Attached(World world, TaskId above) => world.Stored.Values.Where(r => r.Parent == above && !r.Spec.Detached);
+
+        // Those that a parent had let go count no more for whoever is above it.
+        private static int Stopped(World world, TaskRecord ended) => (ended.Stop is not null && ended.End!.Cause == ended.Stop.Cause ? 1 : 0) + (ended.Below?.Stopped ?? 0);
+    }
+
     /// <summary>Rule 3: a task that is over, finishing or asked to stop starts no child.</summary>
     public sealed class EndedParentsStartNothing : Rule
     {

@@ -56,6 +56,12 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
 
     private readonly Dictionary<TaskId, List<TaskEventDraft>> _events = [];
 
+    public IEnumerable<TaskRecord> Below(TaskId above) => Stored.Values.Where(r =>
+    {
+        while (r.Parent is { } parent && parent != above) r = Stored[parent];
+        return r.Parent == above;
+    });
+
     public IEnumerable<TaskRecord> OpenChildrenOf(TaskId parent) => Stored.Values.Where(r => r.Parent == parent && !r.Spec.Detached && !r.State.IsTerminal());
 
     public static void Walk(IReadOnlyList<Step> steps, Func<TaskRecord, Transition, Decision> decide, Rule rule)
@@ -149,6 +155,7 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
             var parent = parentId is { } p ? Stored[p] : null;
             var taken = parent is null ? null : spec.Detached ? Decide(parent, Transition.ChildAdded(id, _now)) : draft.Apply(parent, Transition.ChildAdded(id, _now));
             if (taken is Decision.Refused) return null;
+            draft.Count(parent, Transition.BelowAdded(id, _now));
             draft.Add(TaskLifecycle.Submit(id, spec, parent, Sample.User, _now));
             return draft;
         }, () => _ids.Add(id));
@@ -164,6 +171,7 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
             if (draft.Apply(former, retried) is not Decision.Changed) return null;
             var parent = former.Parent is { } p && TaskLifecycle.Apply(Stored[p], Transition.ChildAdded(id, _now)) is Decision.Changed ? Stored[p] : null;
             if (parent is not null && !former.Spec.Detached) draft.Apply(parent, Transition.ChildAdded(id, _now));
+            draft.Count(parent, Transition.BelowAdded(id, _now));
             draft.Add(TaskLifecycle.Submit(id, former.Spec, parent, Sample.User, _now, formerId));
             return draft;
         }, () => _ids.Add(id));
@@ -239,6 +247,7 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
         Children = (ChildPolicy)(variant % 3),
         Retry = variant % 4 == 0 ? new(1, TimeSpan.FromSeconds(1), RetryOn.Failed | RetryOn.Lost | RetryOn.TimedOut) : null,
         NotBefore = variant % 11 == 0 ? Sample.At(200) : null,
+        Budget = variant % 5 == 1 ? new(Tasks: 100) : null,
     };
 
     private static TaskOutcome Outcomes(int variant) => (variant % 12) switch
@@ -287,8 +296,14 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
             if (step is Transition.Stop stop) Stops.Add((read.Id, stop.Request.Cause));
             _changes[read.Id] = new(known is null ? read : known.Before, changed.After, [.. known?.Events ?? [], .. changed.Events], step is Transition.Stop || known is { Asked: true });
             if (changed.StopChildren is { } request) _stopChildren.Enqueue((changed.After, request));
-            if (changed.After.State.IsTerminal() && !before.State.IsTerminal() && changed.After is { Parent: not null, Spec.Detached: false }) _ended.Enqueue(changed.After);
+            if (changed.After.State.IsTerminal() && !before.State.IsTerminal() && changed.After is { Parent: not null }) _ended.Enqueue(changed.After);
             return decision;
+        }
+
+        /// <summary>Whoever is above a new task counts it.</summary>
+        public void Count(TaskRecord? parent, Transition added)
+        {
+            for (var above = parent; above is not null; above = above.Parent is { } next ? world.Stored[next] : null) Apply(above, added);
         }
 
         /// <summary>Down to the children that are to stop, up to the parents of those that ended.</summary>
@@ -302,7 +317,8 @@ internal sealed class World(Func<TaskRecord, Transition, Decision> decide, Rule 
                 }
                 else if (_ended.TryDequeue(out var ended))
                 {
-                    Apply(world.Stored[ended.Parent!.Value], Transition.ChildEnded(ended.Id, at));
+                    Apply(world.Stored[ended.Root], Transition.BelowEnded(ended.Id, at));
+                    if (!ended.Spec.Detached) Apply(world.Stored[ended.Parent!.Value], Transition.ChildEnded(ended.Id, at, TaskLifecycle.TallyOf(ended)));
                 }
                 else return;
             }

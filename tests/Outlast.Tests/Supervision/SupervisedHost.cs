@@ -27,13 +27,13 @@ internal sealed class SupervisedHost : IAsyncDisposable
         more?.Invoke(services);
         if (disk is not null) services.AddSingleton(new DiskProbe(disk));
         // A loop on a thread of its own and a test that looks at chosen moments would see each other's time: the host's watchdog is given nothing to watch.
-        if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts()));
+        if (!watchdogRuns) services.AddSingleton(s => NewWatchdog(s, new LiveAttempts(), new TreeBudgets(store, new LiveAttempts(), time)));
         _services = services.BuildServiceProvider();
-        Watchdog = NewWatchdog(_services, Attempts);
+        Watchdog = NewWatchdog(_services, Attempts, _services.GetRequiredService<TreeBudgets>());
     }
 
-    private static Watchdog NewWatchdog(IServiceProvider s, LiveAttempts attempts) => new(
-        attempts, s.GetRequiredService<TaskLedger>(), s.GetRequiredService<WatchdogOptions>(), s.GetRequiredService<TimeProvider>(), NullLogger<Watchdog>.Instance);
+    private static Watchdog NewWatchdog(IServiceProvider s, LiveAttempts attempts, TreeBudgets budgets) => new(
+        attempts, budgets, s.GetRequiredService<TaskLedger>(), s.GetRequiredService<WatchdogOptions>(), s.GetRequiredService<TimeProvider>(), NullLogger<Watchdog>.Instance);
 
     public ITaskStore Store { get; }
     public ScriptedRunner Runner { get; }
@@ -102,6 +102,9 @@ internal sealed class SupervisedHost : IAsyncDisposable
         Time.Advance(by);
         await Watchdog.LookAtAllAsync(default);
     }
+
+    /// <summary>Finds the budgets of trees that were there before, as the watchdog does at its start.</summary>
+    public Task TakeStockAsync() => _services.GetRequiredService<TreeBudgets>().TakeStockAsync(default);
 
     /// <summary>Lets time pass until that has come about.</summary>
     public async Task<T> PassingUntil<T>(Task<T> outcome)
