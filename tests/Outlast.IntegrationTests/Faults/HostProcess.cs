@@ -34,13 +34,13 @@ internal sealed class HostProcess : IDisposable
     public static HostProcess Start(DataFolder data, string[]? crashPoint = null, IReadOnlyDictionary<string, string>? settings = null, Place? place = null)
     {
         string[] host = crashPoint is null ? [Program("Outlast.Cli"), "serve"] : [Program("Outlast.FaultWorker"), "serve", .. crashPoint];
-        return Start(data, host, settings, place ?? Place.Here);
+        return Launch(data, host, settings, place ?? Place.Here);
     }
 
     /// <summary>Starts the fault worker as a program with handlers and a host within.</summary>
-    public static HostProcess StartApp(DataFolder data, params string[] crashPoint) => Start(data, [Program("Outlast.FaultWorker"), "app", .. crashPoint], null, Place.Here);
+    public static HostProcess StartApp(DataFolder data, params string[] crashPoint) => Launch(data, [Program("Outlast.FaultWorker"), "app", .. crashPoint], null, Place.Here);
 
-    private static HostProcess Start(DataFolder data, string[] host, IReadOnlyDictionary<string, string>? settings, Place place)
+    private static HostProcess Launch(DataFolder data, string[] host, IReadOnlyDictionary<string, string>? settings, Place place)
     {
         var start = new ProcessStartInfo("/bin/sh", ["-c", "exec >>\"$0\" 2>&1 </dev/null; exec \"$@\"", LogFileOf(data), .. place.Inside, .. host]);
         foreach (var inherited in start.Environment.Keys.Where(k => k.StartsWith("OUTLAST_", StringComparison.Ordinal)).ToArray()) start.Environment.Remove(inherited);
