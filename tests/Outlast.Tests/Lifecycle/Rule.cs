@@ -213,7 +213,7 @@ internal abstract class Rule
             }
             foreach (var change in commit.Changes)
             {
-                var started = world.EventsOf(change.After.Id).Where(e => e.Type == TaskEventType.Started).Select(e => e.Data["pid"].GetInt32()).ToList();
+                var started = world.EventsOf(change.After.Id).Where(e => e.Type == TaskEventType.Started && e.Data.ContainsKey("pid")).Select(e => e.Data["pid"].GetInt32()).ToList();
                 Demand(started.Distinct().Count() == started.Count, "a process is announced twice", commit.Transition);
             }
         }
