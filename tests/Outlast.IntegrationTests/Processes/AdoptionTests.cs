@@ -100,6 +100,7 @@ public sealed class AdoptionTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Requirement", "U-18")]
     public async Task A_wrapper_that_is_killed_alone_does_not_end_the_task_while_its_command_lives()
     {
         var attempt = _bench.Shell("echo up; until [ -e $OUTLAST_DATA/go ]; do sleep 0.02; done; echo end");

@@ -16,6 +16,7 @@ public sealed class KilledWriterTests : IDisposable
     [Trait("Requirement", "V-48")]
     [Trait("Requirement", "V-49")]
     [Trait("Requirement", "V-77")]
+    [Trait("Requirement", "U-08")]
     public async Task Killed_amid_commits_of_64_callers_nothing_acknowledged_is_missing_and_nothing_is_torn()
     {
         var acknowledged = new Dictionary<TaskId, (long Version, long Events)>();

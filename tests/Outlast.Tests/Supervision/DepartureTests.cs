@@ -27,6 +27,7 @@ public sealed class DepartureTests
     [Fact]
     [Trait("Requirement", "A20")]
     [Trait("Requirement", "U-100")]
+    [Trait("Requirement", "A5")]
     public async Task A_drain_waits_for_what_runs_and_starts_nothing_more()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "2"));
@@ -117,6 +118,7 @@ public sealed class DepartureTests
 
     [Fact]
     [Trait("Requirement", "A20")]
+    [Trait("Requirement", "A5")]
     public async Task What_a_drain_waits_for_may_start_children_and_nobody_else_may()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "2"));

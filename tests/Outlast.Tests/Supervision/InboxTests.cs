@@ -12,6 +12,8 @@ public sealed class InboxTests
     [Trait("Requirement", "D3")]
     [Trait("Requirement", "B1")]
     [Trait("Requirement", "V-05")]
+    [Trait("Requirement", "B24")]
+    [Trait("Requirement", "V-64")]
     public async Task Every_end_is_told_to_its_session_once_with_what_the_record_says()
     {
         await using var host = await SupervisedHost.StartAsync();

@@ -40,4 +40,27 @@ public sealed class LedgerTests
         Assert.Equal([TaskEventType.Submitted, TaskEventType.Started, TaskEventType.Ended], (await host.EventsOf(id)).Select(e => e.Type));
         Assert.Equal(3, ended.Version); // submitted, claimed, ended
     }
+
+    [Fact]
+    [Trait("Requirement", "U-04")]
+    public async Task Nobody_hears_of_an_end_that_is_not_on_disk_yet()
+    {
+        var store = new FailingStore();
+        await using var host = await SupervisedHost.StartAsync(store);
+        var (id, attempt) = await host.RunAsync(SupervisedHost.Spec() with { Session = "s" });
+        using var end = host.Feed.WatchEnd(id);
+        var disk = new TaskCompletionSource();
+        store.Gate = disk.Task;
+        attempt.End(0);
+        await Eventually.TrueAsync(() => attempt.Outcome.Task.IsCompleted, "the work is over");
+        await Task.Yield();
+        Assert.False(end.Ended.IsCompleted);
+        Assert.Equal(TaskState.Running, (await host.ReadAsync(id)).State);
+        Assert.Empty(await store.NoticesAsync(new() { Session = "s" }));
+
+        disk.SetResult();
+        Assert.Equal(TaskState.Completed, (await end.Ended.Soon()).State);
+        Assert.Equal(TaskState.Completed, (await host.ReadAsync(id)).State);
+        Assert.Single(await store.NoticesAsync(new() { Session = "s" }));
+    }
 }

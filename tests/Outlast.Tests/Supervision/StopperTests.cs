@@ -100,6 +100,7 @@ public sealed class StopperTests
     [Fact]
     [Trait("Requirement", "C8")]
     [Trait("Requirement", "C18")]
+    [Trait("Requirement", "U-26")]
     public async Task A_tree_stops_with_its_top_and_a_sibling_goes_on()
     {
         await using var host = await SupervisedHost.StartAsync();
@@ -110,6 +111,7 @@ public sealed class StopperTests
         await host.Client.StopAsync(x, Stop);
         Assert.Equal(EndCause.User, (await host.EndOf(x)).End!.Cause);
         Assert.Equal((TaskState.Stopped, EndCause.Parent), ((await host.EndOf(y)).State, (await host.EndOf(y)).End!.Cause));
+        Assert.Equal(SupervisedHost.Somebody, (await host.EndOf(y)).End!.Actor);
         Assert.Equal(TaskState.Running, (await host.ReadAsync(sibling)).State);
         Assert.Equal(TaskState.Running, (await host.ReadAsync(top)).State);
         Assert.Equal(1, (await host.ReadAsync(top)).OpenChildren);
