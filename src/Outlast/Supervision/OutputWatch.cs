@@ -25,8 +25,12 @@ internal sealed class OutputWatch(LiveAttempts attempts, TaskLedger ledger, ITas
     /// <summary>What a handler prints is cut as what a command prints that writes its log itself. No policy ends it for that.</summary>
     private readonly ProcessSpec _ofHandlers = new()
     {
-        Argv = ["handler"], Cwd = "/", Environment = ImmutableSortedDictionary<string, string>.Empty,
-        OutputVia = OutputRoute.File, OutputCap = defaults.OutputCap, OutputPolicy = defaults.OutputPolicy == OutputPolicy.Stop ? OutputPolicy.KeepEnds : defaults.OutputPolicy,
+        Argv = ["handler"],
+        Cwd = "/",
+        Environment = ImmutableSortedDictionary<string, string>.Empty,
+        OutputVia = OutputRoute.File,
+        OutputCap = defaults.OutputCap,
+        OutputPolicy = defaults.OutputPolicy == OutputPolicy.Stop ? OutputPolicy.KeepEnds : defaults.OutputPolicy,
     };
     private readonly ConditionalWeakTable<LiveAttempt, Trace> _traces = [];
     private int _looks;

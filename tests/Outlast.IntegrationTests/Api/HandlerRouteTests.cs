@@ -37,7 +37,8 @@ public sealed class HandlerRouteTests
         {
             State = TaskState.Waiting,
             Question = new("Deploy?", At, At.AddHours(1), "no") { Name = "deploy", Choices = ["yes", "no"] },
-        }) { Progress = new(0.4, "linking", 4, 10, "files") });
+        })
+        { Progress = new(0.4, "linking", 4, 10, "files") });
         var task = await host.Client.GetAsync(id.ToString());
         Assert.Equal(("Deploy?", "deploy", "no", At, At.AddHours(1)), (task.Question!.Text, task.Question.Name, task.Question.Default, task.Question.AskedAt, task.Question.ExpiresAt!.Value));
         Assert.Equal(["yes", "no"], task.Question.Choices);

@@ -147,7 +147,13 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             ["stopGrace"] = "2s",
             ["input"] = new JsonObject
             {
-                ["Witness"] = Witness, ["Steps"] = s.Steps, ["Depth"] = s.Depth, ["Fan"] = s.Fan, ["PauseMs"] = s.PauseMs, ["Command"] = s.Command, ["Asks"] = s.Asks,
+                ["Witness"] = Witness,
+                ["Steps"] = s.Steps,
+                ["Depth"] = s.Depth,
+                ["Fan"] = s.Fan,
+                ["PauseMs"] = s.PauseMs,
+                ["Command"] = s.Command,
+                ["Asks"] = s.Asks,
             },
         };
 
