@@ -231,7 +231,10 @@ public sealed class TaskContext
         ImmutableArray<TaskId> ids = [.. tasks];
         if (ids.IsEmpty) return [];
         _run.Output.Rest();
-        return await GuardedAsync(wait => _run.Services.WaitAsync(ids, any, timeout, wait)).ConfigureAwait(false);
+        var ended = await GuardedAsync(wait => _run.Services.WaitAsync(ids, any, timeout, wait)).ConfigureAwait(false);
+        // A stop takes the children along, and their ends may be here before it is: whoever waits is to hear of the stop, and not to go on as if they had ended by themselves.
+        _run.Pass();
+        return ended;
     }
 
     /// <summary>A task asks one thing at a time: what waits for one answer cannot wait for another.</summary>
