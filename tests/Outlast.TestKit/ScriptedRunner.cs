@@ -55,7 +55,11 @@ public sealed class ScriptedRunner : ITaskRunner
         var scripted = new ScriptedAttempt(attempt);
         _attempts[attempt.Task] = scripted;
         // After it is known: a stop that comes from here on finds it, one that came before is seen here.
-        if (attempt.StopAsked() is not null) throw new NeverStartedException("A stop was asked before it started.");
+        if (attempt.StopAsked() is not null)
+        {
+            scripted.Known = Task.CompletedTask;
+            throw new NeverStartedException("A stop was asked before it started.");
+        }
         lock (this) Started++;
         var process = new ProcessFacts(4711, 4712, "boot", 1);
         if (TellsLaunch) scripted.Known = attempt.Launched(process);

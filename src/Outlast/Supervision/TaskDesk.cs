@@ -208,7 +208,7 @@ internal sealed class TaskDesk(
         Check(submissions, isBatch);
         using var asked = SubmitTrace.Begin(ref submissions);
         using var reserved = new Reservations();
-        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve(LimitedTask.Of(submission.Spec, submission.Parent)) : null);
+        foreach (var submission in submissions) reserved.Add(submission.Spec.RefuseWhenFull ? dispatcher.Reserve(LimitedTask.Of(await WithSessionAsync(submission, cancel), submission.Parent)) : null);
         var (records, repeated) = await ledger.SubmitAsync(submissions, key, cancel);
         if (repeated) return SnapRepeated(records);
         asked.Accept(records);
@@ -216,6 +216,10 @@ internal sealed class TaskDesk(
         if (_door is Door.ForChildren) dispatcher.Admit(records.Where(r => RunsHere(r.Parent)).Select(r => r.Id));
         return [.. records.Select(Snap)];
     }
+
+    /// <summary>The spec with the session that it will have: a child's may be its parent's, and so may be the limit that it falls under.</summary>
+    private async Task<TaskSpec> WithSessionAsync(TaskSubmission submission, CancellationToken cancel) =>
+        submission is { Spec.Session: null, Parent: { } parent } && await store.FindAsync(parent, cancel) is { } above ? TaskLedger.Inherited(submission.Spec, above) : submission.Spec;
 
     private bool RunsHere(TaskId? parent) => parent is { } id && attempts.Find(id) is not null;
 

@@ -133,6 +133,9 @@ internal sealed class TaskLedger
     public async Task NoteHostAsync(TaskEventDraft what, CancellationToken cancel) =>
         _feed.Publish(await _store.CommitAsync(new StoreCommit([]) { HostEvents = [what] }, cancel));
 
+    /// <summary>Whoever wants to know of a task wants to know of what it starts, unless somebody else is named.</summary>
+    internal static TaskSpec Inherited(TaskSpec spec, TaskRecord? parent) => spec.Session is null && parent?.Spec.Session is { } session ? spec with { Session = session } : spec;
+
     // -- one commit for all that come together ------------------------------------------------------------------------
 
     /// <summary>Draws what each of them changes on top of those before it, commits all of it, and tells each what became of it.</summary>
@@ -470,9 +473,6 @@ internal sealed class TaskLedger
             if (submission.RetryOf is not null) return null;
             throw parent is null ? new TaskNotFoundException(id.ToString()) : new ParentEndedException(parent);
         }
-
-        /// <summary>Whoever wants to know of a task wants to know of what it starts, unless somebody else is named.</summary>
-        private static TaskSpec Inherited(TaskSpec spec, TaskRecord? parent) => spec.Session is null && parent?.Spec.Session is { } session ? spec with { Session = session } : spec;
     }
 
     /// <summary>What one commit is going to change; several steps of one record become one change. One that stands on another is thrown away without a trace, or joins it.</summary>

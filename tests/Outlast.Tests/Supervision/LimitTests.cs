@@ -45,6 +45,18 @@ public sealed class LimitTests
     }
 
     [Fact]
+    [Trait("Requirement", "S285-1")]
+    public async Task A_child_is_refused_by_the_limit_of_the_session_that_it_has_from_its_parent()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: [("concurrency.limits", "session:*=2"), ("concurrency.processes", "8")]);
+        var (parent, _) = await host.RunAsync(Spec("s1"));
+        await host.RunAsync(Spec("s1"));
+        await host.RunAsync(Spec("s1"), parent);
+        var refusal = await Assert.ThrowsAsync<FullException>(() => host.SubmitAsync(Spec(null) with { RefuseWhenFull = true }, parent));
+        Assert.Equal("session s1", refusal.Limit);
+    }
+
+    [Fact]
     public async Task The_larger_priority_goes_first_then_the_smaller_number()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
@@ -171,6 +183,8 @@ public sealed class LimitTests
         (string, string)[] settings = [("concurrency.limits", "session:*=2, session:s1=1, label:gpu=2, label:repo=*=1, parent:*=2"), ("concurrency.processes", "4"), ("concurrency.total", "5")];
         var host = await SupervisedHost.StartAsync(store, runner, time, settings: settings);
         var ids = new List<TaskId>();
+        // What a host finds claimed holds its place from its first moment, also where it had been lent before.
+        HashSet<TaskId> found = [];
         try
         {
             for (var step = 0; step < 250; step++)
@@ -206,6 +220,7 @@ public sealed class LimitTests
                         break;
                     case 11 when random.Next(4) == 0:
                         await host.DisposeAsync();
+                        found.UnionWith((await store.ListOpenAsync()).Where(t => t.Token is not null).Select(t => t.Id));
                         host = await SupervisedHost.StartAsync(store, runner, time, settings: settings);
                         break;
                 }
@@ -229,12 +244,12 @@ public sealed class LimitTests
         }
 
         // Only who took his own again, after his children or over a host's death, goes beyond.
-        static void AssertWithinLimits(SupervisedHost host)
+        void AssertWithinLimits(SupervisedHost host)
         {
             foreach (var (key, taken, max, _) in host.Dispatcher.Counts)
             {
                 if (taken <= max) continue;
-                var returned = host.Attempts.All.Count(a => a.Record.Adoptions > 0 || a.Record.EverHadChildren());
+                var returned = host.Dispatcher.Places.Count(p => p.Task is { } id && found.Contains(id)) + host.Attempts.All.Count(a => !found.Contains(a.Id) && a.Record.EverHadChildren());
                 Assert.True(taken <= max + Math.Max(1, returned), $"{key}: {taken} of {max}");
             }
         }
