@@ -10,7 +10,7 @@ internal static class NearestNames
     [
         .. known.Select(k => (Name: k, Distance: Distance(name.ToLowerInvariant(), k.ToLowerInvariant())))
             .Where(k => k.Distance <= 1 + Math.Max(name.Length, k.Name.Length) / 3 || (name.Length > 2 && k.Name.Contains(name, StringComparison.OrdinalIgnoreCase)))
-            .OrderBy(k => k.Distance).ThenBy(k => k.Name, StringComparer.Ordinal).Take(Most).Select(k => k.Name),
+            .OrderByDescending(k => k.Name.Contains(name, StringComparison.OrdinalIgnoreCase)).ThenBy(k => k.Distance).ThenBy(k => k.Name, StringComparer.Ordinal).Take(Most).Select(k => k.Name),
     ];
 
     /// <summary>How many strokes (put in, take out, change) lead from one to the other.</summary>

@@ -56,7 +56,7 @@ public sealed class ConfigTests
 
     [Theory]
     [InlineData("process.idletimeout", "process.idleTimeout")]
-    [InlineData("idleTimeout", "handler.timeout")]
+    [InlineData("idleTimeout", "host.idleTimeout")]
     [InlineData("concurency.processes", "concurrency.processes")]
     [InlineData("retention.task", "retention.tasks")]
     [InlineData("banana", null)]
