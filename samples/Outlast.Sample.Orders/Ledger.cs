@@ -14,10 +14,11 @@ internal sealed class Ledger
     public async Task WorkAsync(string effect, int pace, CancellationToken stop)
     {
         await Task.Delay(TimeSpan.FromMilliseconds(pace), TimeProvider.System, stop);
-        await _one.WaitAsync();
+        // From here on it happens: a line that is half written helps nobody.
+        await _one.WaitAsync(CancellationToken.None);
         try
         {
-            await File.AppendAllTextAsync(_file, effect + "\n");
+            await File.AppendAllTextAsync(_file, effect + "\n", CancellationToken.None);
         }
         finally
         {

@@ -20,7 +20,7 @@ public sealed class ProgramSettingsTests
             (settings.Defaults.ProcessIdleTimeout, settings.Defaults.ProcessTimeout, settings.Dispatcher.Processes, settings.Watchdog.Poll));
         Assert.Equal(
             ["OUTLAST_PROCESS_IDLE_TIMEOUT", "outlast.json", "code", "default"],
-            new[] { "process.idleTimeout", "process.timeout", "concurrency.processes", "retention.every" }.Select(key => settings.All.Single(s => s.Key == key).From));
+            ((string[])["process.idleTimeout", "process.timeout", "concurrency.processes", "retention.every"]).Select(key => settings.All.Single(s => s.Key == key).From));
     }
 
     [Fact]
