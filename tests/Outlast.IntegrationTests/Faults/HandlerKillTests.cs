@@ -147,7 +147,7 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             ["stopGrace"] = "2s",
             ["input"] = new JsonObject
             {
-                ["Witness"] = Witness,
+                [nameof(Witness)] = Witness,
                 ["Steps"] = s.Steps,
                 ["Depth"] = s.Depth,
                 ["Fan"] = s.Fan,

@@ -117,7 +117,7 @@ public sealed class LeftoverTests : IAsyncLifetime
     public async Task What_an_ended_task_left_is_ended_later_and_nobody_else()
     {
         // One carries the mark, one has left session and environment behind and is known by its end alone.
-        var attempt = Shell("sleep 600 & env -i setsid sleep 601 & sleep 0.2; exit 0", LeftoverPolicy.Keep);
+        var attempt = Shell("sleep 600 & env -i setsid sleep 601 & sleep 2; exit 0", LeftoverPolicy.Keep);
         var run = attempt.RunAsync();
         ImmutableArray<int> hidden = [];
         await Eventually.TrueAsync(() => !(hidden = [.. Find("sleep", "601")]).IsEmpty, "the hidden one runs");

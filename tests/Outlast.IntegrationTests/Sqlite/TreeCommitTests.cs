@@ -107,7 +107,7 @@ public sealed class TreeCommitTests : IDisposable
         return (await ledger.ApplyAsync(id, _ => Transition.Claimed(claim, DateTimeOffset.UtcNow), default)).Changed ? claim : null;
     }
 
-    private static Task SettleAsync(TaskLedger ledger, TaskId id, TaskClaim claim) => ledger.ApplyAsync(id, _ => Transition.Settled(claim, Exited, null, DateTimeOffset.UtcNow), default);
+    private static Task<LedgerAnswer> SettleAsync(TaskLedger ledger, TaskId id, TaskClaim claim) => ledger.ApplyAsync(id, _ => Transition.Settled(claim, Exited, null, DateTimeOffset.UtcNow), default);
 
     private static TaskOutcome Exited { get; } = new() { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Exit = new(0, null, []), Output = OutputFacts.Empty with { Bytes = 10 } };
 
