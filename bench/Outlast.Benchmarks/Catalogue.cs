@@ -9,9 +9,9 @@ internal static class Catalogue
 {
     public static IReadOnlyList<Scenario> All { get; } =
     [
-        SubmitAlone.Scenario, SubmitTogether.Scenario, WholeLife.Scenario, CommitsPerTask.Scenario, SubmitOverHttp.Scenario, PickUp.Scenario, FirstAction.Scenario, ShortProcesses.Scenario, BulkOutput.Scenario,
-        FollowedOutput.Scenario, IdleHost.Scenario, SleepingProcesses.Scenario, HostStart.Scenario, Lists.Scenario, PsVerb.Scenario, StopSeen.Scenario, StopSignal.Scenario, StopTree.Scenario,
-        HostKilled.Scenario,
+        SubmitAlone.Scenario, SubmitTogether.Scenario, WholeLife.Scenario, CommitsPerTask.Scenario, SubmitOverHttp.Scenario, PickUp.Scenario, NoticeSeen.Scenario, FirstAction.Scenario, ShortProcesses.Scenario, BulkOutput.Scenario,
+        FollowedOutput.Scenario, WaitingHandlers.Scenario, IdleHost.Scenario, SleepingProcesses.Scenario, HostStart.Scenario, Lists.Scenario, PsVerb.Scenario, StopSeen.Scenario, StopSignal.Scenario, StopTree.Scenario,
+        HostKilled.Scenario, HandlersKilled.Scenario,
     ];
 
     public static string Describe()

@@ -1,7 +1,10 @@
+using System.Globalization;
 using Outlast.Benchmarks;
 using Outlast.Benchmarks.Harness;
+using Outlast.Benchmarks.Hosts;
 
 if (args is ["nothing"]) return 0; // What it costs to start a .NET program at all: w6c starts this one.
+if (args is [HandlerProgram.Argument, var handlersFolder, var handlers]) return await HandlerProgram.RunAsync(handlersFolder, int.Parse(handlers, CultureInfo.InvariantCulture)); // What w8b kills.
 
 CommandLine line;
 try

@@ -52,6 +52,9 @@ public sealed class ProcessBench : IAsyncDisposable
         .. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(Path.GetFileName(d), out var pid) ? pid : 0).Where(pid => pid > 0 && IsAlive(pid) && HasMark(pid, mark)),
     ];
 
+    /// <summary>Pids of living processes, hosts and tasks alike, whose data folder is that folder or lies in it.</summary>
+    public static ImmutableArray<int> ThoseOf(string folder) => Marked($"OUTLAST_DATA={folder}");
+
     /// <summary>Pids of living processes that serve the task without being part of it.</summary>
     public static ImmutableArray<int> KeepersOf(TaskId task) => Marked($"OUTLAST_KEEPER_OF={task}");
 

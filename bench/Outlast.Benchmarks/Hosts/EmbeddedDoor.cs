@@ -2,9 +2,10 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Outlast.AspNetCore;
 using Outlast.Client;
+using Outlast.Delivery;
 using Outlast.Hosting;
-using Outlast.Runners;
 using Outlast.Sqlite;
+using Outlast.Supervision;
 
 namespace Outlast.Benchmarks.Hosts;
 
@@ -17,12 +18,19 @@ internal sealed class EmbeddedDoor : IAsyncDisposable
 
     public OutlastHttpClient Client { get; }
 
-    public static async Task<EmbeddedDoor> StartAsync(DataFolder folder, ITaskRunner runner, CancellationToken cancel)
+    public ITaskClient Tasks => _app.Services.GetRequiredService<ITaskClient>();
+
+    public IInbox Inbox => _app.Services.GetRequiredService<IInbox>();
+
+    /// <summary>Tells of what has become durable.</summary>
+    public TaskFeed Feed => _app.Services.GetRequiredService<TaskFeed>();
+
+    public static async Task<EmbeddedDoor> StartAsync(DataFolder folder, Handlers handlers, CancellationToken cancel, INoticeChannel? channel = null)
     {
         var socket = Path.Combine(folder.Path, "door.sock");
         var builder = OutlastServer.CreateBuilder(new() { SocketPath = socket });
-        builder.Services.AddOutlast(folder, OutlastSettings.Load("{}", _ => null)).UseSqlite();
-        builder.Services.AddSingleton(runner);
+        handlers.AddTo(builder.Services.AddOutlast(folder, OutlastSettings.Load("{}", _ => null)).UseSqlite());
+        if (channel is not null) builder.Services.AddSingleton(channel);
         var app = builder.Build();
         app.UseOutlast();
         await app.StartAsync(cancel);

@@ -1,8 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Outlast.Hosting;
-using Outlast.Runners;
-using Outlast.Runners.Processes;
 using Outlast.Sqlite;
 using Outlast.Storage;
 using Outlast.Supervision;
@@ -20,11 +18,13 @@ internal sealed class EmbeddedHost : IAsyncDisposable
 
     public SqliteTaskStore Store => (SqliteTaskStore)_host.Services.GetRequiredService<ITaskStore>();
 
-    public static async Task<EmbeddedHost> StartAsync(DataFolder folder, CancellationToken cancel, int processes = 8, params IEnumerable<ITaskRunner> more)
+    /// <summary>Starts one that runs so many processes and so many handlers at once.</summary>
+    public static async Task<EmbeddedHost> StartAsync(DataFolder folder, CancellationToken cancel, int processes = 8, int handlers = 64, Handlers? with = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new());
-        builder.Services.AddOutlast(folder, OutlastSettings.Load($$"""{ "concurrency": { "processes": {{processes}} }, "tree": { "children": 100000 } }""", _ => null)).UseSqlite().AddProcesses(new() { Data = folder });
-        foreach (var runner in more) builder.Services.AddSingleton(runner);
+        var settings = OutlastSettings.Load($$"""{ "concurrency": { "processes": {{processes}}, "handlers": {{handlers}} }, "tree": { "children": 100000 } }""", _ => null);
+        var outlast = builder.Services.AddOutlast(folder, settings).UseSqlite().AddProcesses();
+        with?.AddTo(outlast);
         var host = builder.Build();
         await host.StartAsync(cancel);
         return new(host);

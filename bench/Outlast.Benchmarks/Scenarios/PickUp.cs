@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Outlast.Benchmarks.Harness;
 using Outlast.Benchmarks.Hosts;
 using Outlast.Benchmarks.Machine;
+using Outlast.Client;
 using Outlast.Storage;
 
 namespace Outlast.Benchmarks.Scenarios;
@@ -17,10 +18,10 @@ internal static class PickUp
     private static async Task RunAsync(ScenarioRun run)
     {
         using var raw = new CommitAndHandOver(run.NewDataFolder());
-        NothingHandler inProcess = new(), overHttp = new(TaskKind.Process);
-        await using var embedded = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, more: inProcess);
+        Handlers inProcess = new(), overHttp = new();
+        await using var embedded = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, with: inProcess);
         await using var door = await EmbeddedDoor.StartAsync(run.NewDataFolder(), overHttp, run.Cancel);
-        var request = Commands.Request(Commands.True);
+        var request = new SubmitRequest { Handler = Handlers.Nothing };
 
         Latencies machine = new(), ours = new(), http = new();
         for (var i = -200; i < run["n"]; i++) // the first are for the compilers
@@ -28,7 +29,7 @@ internal static class PickUp
             await MeasureAsync(machine, raw.RunAsync);
             await MeasureAsync(ours, async () =>
             {
-                await embedded.CompleteAsync(await embedded.SubmitAsync(NothingHandler.Submission, run.Cancel), run.Cancel);
+                await embedded.CompleteAsync(await embedded.SubmitAsync(Handlers.Submission(Handlers.Nothing), run.Cancel), run.Cancel);
                 return inProcess.Began;
             });
             await MeasureAsync(http, async () =>
@@ -58,7 +59,7 @@ internal static class PickUp
 
         public CommitAndHandOver(DataFolder folder)
         {
-            _commits = new(folder, RecordSerializer.WriteSpec(NothingHandler.Submission.Spec));
+            _commits = new(folder, RecordSerializer.WriteSpec(Handlers.Submission(Handlers.Nothing).Spec));
             _ = Task.Run(async () =>
             {
                 await foreach (var told in _channel.Reader.ReadAllAsync()) told.SetResult(Stopwatch.GetTimestamp());

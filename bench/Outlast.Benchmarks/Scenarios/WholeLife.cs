@@ -12,7 +12,7 @@ internal static class WholeLife
     private static async Task RunAsync(ScenarioRun run)
     {
         var (n, callers) = (run["n"], run["callers"]);
-        await using var host = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, run["concurrency"], new NothingHandler());
+        await using var host = await EmbeddedHost.StartAsync(run.NewDataFolder(), run.Cancel, handlers: run["concurrency"], with: new());
         await EndAsync(n / 4); // for the compiler
 
         var before = host.Store.Committed;
@@ -33,7 +33,7 @@ internal static class WholeLife
         async Task EndAsync(int count)
         {
             using var ended = host.CountEnds(count);
-            await Callers.ShareAsync(count, callers, _ => host.Client.SubmitAsync(NothingHandler.Submission, run.Cancel));
+            await Callers.ShareAsync(count, callers, _ => host.Client.SubmitAsync(Handlers.Submission(Handlers.Nothing), run.Cancel));
             await ended.All.WaitAsync(run.Cancel);
         }
 
@@ -42,7 +42,7 @@ internal static class WholeLife
             for (var i = 0; i < count; i++)
             {
                 using var ended = host.CountEnds(1);
-                await host.Client.SubmitAsync(NothingHandler.Submission, run.Cancel);
+                await host.Client.SubmitAsync(Handlers.Submission(Handlers.Nothing), run.Cancel);
                 await ended.All.WaitAsync(run.Cancel);
             }
         }

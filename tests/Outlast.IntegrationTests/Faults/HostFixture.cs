@@ -89,21 +89,6 @@ internal sealed class HostFixture : IDisposable
     {
         _host?.Dispose();
         Http.Dispose();
-        foreach (var process in ProcessTable.MarkedBy(Data.Path)) End(process);
         _scratch.Dispose();
-    }
-
-    // What a test leaves behind is ended by the pid and start time that were just read.
-    private static void End(MarkedProcess process)
-    {
-        try
-        {
-            using var handle = System.Diagnostics.Process.GetProcessById(process.Pid);
-            if (ProcessTable.Lives(process.Pid, process.StartTicks)) handle.Kill();
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
-        {
-            // It ended by itself.
-        }
     }
 }

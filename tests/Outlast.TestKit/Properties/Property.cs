@@ -25,9 +25,15 @@ public static class Property
             var drawn = repeated ?? (seed is { } first ? first + i : Random.Shared.Next());
             var random = new Random(drawn);
             var steps = Enumerable.Range(0, 1 + random.Next(length)).Select(_ => next(random)).ToList();
-            if (Try(walk, steps) is null) continue;
-            var shortest = Shrinker.Shrink(steps, simpler, candidate => Try(walk, candidate) is not null);
-            throw new PropertyBrokenException(drawn, shortest.Select(s => s!.ToString()!).ToList(), Try(walk, shortest)!);
+            if (Try(walk, steps) is not { } broken) continue;
+            // What was broken last belongs to the shortest; a walk that depends on more than its steps may hold when it is taken once more.
+            var shortest = Shrinker.Shrink(steps, simpler, candidate =>
+            {
+                var again = Try(walk, candidate);
+                broken = again ?? broken;
+                return again is not null;
+            });
+            throw new PropertyBrokenException(drawn, shortest.Select(s => s!.ToString()!).ToList(), broken);
         }
     }
 

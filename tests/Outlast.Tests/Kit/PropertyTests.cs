@@ -33,5 +33,16 @@ public sealed class PropertyTests
         Assert.Equal([17, 150], shortest);
     }
 
+    [Fact]
+    public void A_walk_that_breaks_only_the_first_time_is_told_as_it_broke()
+    {
+        var walks = 0;
+        var broken = Assert.Throws<PropertyBrokenException>(() => Property.Holds(r => r.Next(), _ => [], _ =>
+        {
+            if (walks++ == 0) throw new InvalidOperationException("the first time");
+        }, walks: 1));
+        Assert.Contains("the first time", broken.Message);
+    }
+
     private static IEnumerable<int> Halves(int n) => n > 0 ? [n / 2, n - 1] : [];
 }
