@@ -5,10 +5,8 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>What work that runs inside this program may ask of the runtime: the door of handlers, as <see cref="TaskDesk"/> is that of people.</summary>
-internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, TaskFeed feed, ProgressReporter progress, WaitGraph graph, TimeProvider time, Lazy<ITaskClient> desk)
+internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, ProgressReporter progress, TaskWaits waits, TimeProvider time, Lazy<ITaskClient> desk)
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
-
     /// <summary>The services of that attempt, under its claim; none where no code of this program runs it.</summary>
     public IAttemptServices? For(TaskRecord record) => record is { Spec.Process: null, Claim: { } claim } ? new AttemptServices(this, attempts, progress, record.Id, record.Attempt, claim) : null;
 
@@ -85,43 +83,18 @@ internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, Task
 
     private async Task<ImmutableArray<TaskRecord>> WaitAsync(LiveAttempt live, ImmutableArray<TaskId> tasks, bool any, TimeSpan? timeout, CancellationToken cancel)
     {
-        var ends = tasks.Distinct().ToDictionary(t => t, feed.WatchEnd);
-        try
+        var start = time.GetTimestamp();
+        var left = timeout ?? TimeSpan.MaxValue;
+        WaitedFor waited;
+        do
         {
-            // After the signals are taken: what ends from here on is heard.
-            var open = new List<Task>();
-            var awaited = ImmutableArray.CreateBuilder<TaskId>();
-            foreach (var (id, end) in ends)
-            {
-                if ((await ledger.ReadAsync(id, cancel)).State.IsTerminal()) continue;
-                open.Add(end.Ended);
-                awaited.Add(id);
-            }
-            if (open.Count > 0 && !(any && open.Count < ends.Count))
-            {
-                using var edge = await graph.BeginAsync(live.Id, awaited.ToImmutable(), any, cancel);
-                using var waits = live.BeginWait();
-                await EndAsync(any ? Task.WhenAny(open) : Task.WhenAll(open), timeout, cancel);
-            }
-            var records = ImmutableArray.CreateBuilder<TaskRecord>(tasks.Length);
-            foreach (var id in tasks) records.Add(ends[id].Ended is { IsCompletedSuccessfully: true } end ? await end : await ledger.ReadAsync(id, cancel));
-            return records.MoveToImmutable();
+            waited = await waits.WaitAsync(new() { Tasks = tasks, Any = any, Timeout = left, Waiter = live.Id }, cancel);
+            if (timeout is not null) left = timeout.Value - time.GetElapsedTime(start);
         }
-        finally
-        {
-            foreach (var end in ends.Values) end.Dispose();
-        }
-    }
-
-    private async Task EndAsync(Task ends, TimeSpan? timeout, CancellationToken cancel)
-    {
-        try
-        {
-            await ends.WaitAsync(timeout is not { } span ? Timeout.InfiniteTimeSpan : span < LongestWait ? span : LongestWait, time, cancel);
-        }
-        catch (TimeoutException)
-        {
-            // Whoever asked sees which are open.
-        }
+        while (!waited.Done && left > TimeSpan.Zero);
+        var ended = waited.Ended.DistinctBy(r => r.Id).ToDictionary(r => r.Id);
+        var records = ImmutableArray.CreateBuilder<TaskRecord>(tasks.Length);
+        foreach (var id in tasks) records.Add(ended.GetValueOrDefault(id) ?? await ledger.ReadAsync(id, cancel));
+        return records.MoveToImmutable();
     }
 }
