@@ -38,7 +38,7 @@ internal sealed class EventRoutes(Api api)
         while (true)
         {
             var page = await api.Tasks.EventsAsync(wanted, over.Token).ConfigureAwait(false);
-            if (page.GapUntil is { } first) messages.Write("gap", null, new EventGapView(first), OutlastJson.Wire.EventGapView);
+            if (page.GapUntil is { } first) messages.Write("gap", (string?)null, new EventGapView(first), OutlastJson.Wire.EventGapView);
             foreach (var happened in page.Events) messages.Write(Names.Of(happened.Type), happened.Seq, TaskViews.Of(happened), OutlastJson.Wire.EventView);
             if (!page.Events.IsEmpty || page.GapUntil is not null) await stream.FlushAsync().ConfigureAwait(false);
             var nothingNew = page.Next == wanted.After;

@@ -27,7 +27,6 @@ internal sealed class OutputRoutes(Api api)
         if (tail is not null && tailLines is not null) query.Fail("tailLines", "is given as well as tail");
         if (offset is not null && (tail ?? tailLines) is not null) query.Fail("offset", "is given as well as tail");
         if (follow && limit is not null) query.Fail("limit", "is given as well as follow");
-        if (follow && attempt is not null) query.Fail("attempt", "is given as well as follow");
         query.ThrowIfAny();
         using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), stream, api.Time, context.RequestAborted, attempt).ConfigureAwait(false);
         var extent = output.Measure();
@@ -45,11 +44,12 @@ internal sealed class OutputRoutes(Api api)
         var query = new QueryFields(context.Request.Query);
         var errorStream = ReadStream(query);
         var offset = query.Whole("offset", 0, long.MaxValue);
+        var attempt = (int?)query.Whole("attempt", 1, int.MaxValue);
         // A reader that comes again sends the same address with the cursor in the header: the header is newer.
-        if (context.Request.Headers["Last-Event-ID"] is [{ Length: > 0 } cursor]) offset = query.Whole("Last-Event-ID", cursor, 0, long.MaxValue);
+        if (context.Request.Headers["Last-Event-ID"] is [{ Length: > 0 } cursor]) (attempt, offset) = ReadCursor(query, cursor);
         query.ThrowIfAny();
         using var over = api.OverWith(context);
-        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), errorStream, api.Time, over.Token).ConfigureAwait(false);
+        using var output = await TaskOutput.FindAsync(api.Tasks, Api.IdOf(context), errorStream, api.Time, over.Token, attempt).ConfigureAwait(false);
         var start = StartOf(output, output.Measure(), offset ?? 0);
         ServerSentEvents.Announce(context.Response);
         var stream = api.Stream(context, over.Token);
@@ -70,6 +70,16 @@ internal sealed class OutputRoutes(Api api)
         var times = OutputTimes.Read(output.Log.Path).Select(t => new OutputTimeView(t.At, t.Size)).ToList();
         long? from = since is null ? null : times.LastOrDefault(t => t.At <= since)?.Offset ?? 0;
         await Api.AnswerAsync(context, StatusCodes.Status200OK, new(output.Attempt, times, from), OutlastJson.Wire.OutputTimesView).ConfigureAwait(false);
+    }
+
+    /// <summary>Where a reader of messages is: an offset, and before it the attempt where that is not the first.</summary>
+    private static string CursorOf(int attempt, long offset) => attempt > 1 ? $"{Invariant(attempt)}:{Invariant(offset)}" : Invariant(offset);
+
+    private static (int? Attempt, long? Offset) ReadCursor(QueryFields query, string cursor)
+    {
+        var parts = cursor.Split(':', 2);
+        var attempt = parts.Length == 1 ? 1 : (int?)query.Whole("Last-Event-ID", parts[0], 1, int.MaxValue);
+        return (attempt, query.Whole("Last-Event-ID", parts[^1], 0, long.MaxValue));
     }
 
     private DateTimeOffset? ReadMoment(QueryFields query, string name)
@@ -226,14 +236,14 @@ internal sealed class OutputRoutes(Api api)
                 if (follower.Gap is { } gone)
                 {
                     WriteWhole(gone.From, _held, everything: true);
-                    messages.Write("gap", gone.To, new GapData(gone.From, gone.To, "dropped"), OutlastJson.Wire.GapData);
+                    messages.Write("gap", CursorOf(output.Attempt, gone.To), new GapData(gone.From, gone.To, "dropped"), OutlastJson.Wire.GapData);
                     await stream.FlushAsync().ConfigureAwait(false);
                     continue;
                 }
                 if (await output.HasMovedAsync(isOver, over).ConfigureAwait(false))
                 {
-                    WriteWhole(follower.Offset, _held, everything: true);
-                    if (follower.Offset > 0) messages.Write("gap", 0, new GapData(follower.Offset, 0, "attempt"), OutlastJson.Wire.GapData);
+                    WriteWhole(follower.Offset, _held, everything: true, output.Attempt - 1);
+                    if (follower.Offset > 0) messages.Write("gap", CursorOf(output.Attempt, 0), new GapData(follower.Offset, 0, "attempt", output.Attempt), OutlastJson.Wire.GapData);
                     follower = output.Follow(0, ended);
                 }
                 else if (isOver && !output.IsMoving)
@@ -248,7 +258,7 @@ internal sealed class OutputRoutes(Api api)
                     if (!toldOfCut && follower.MissingBefore() is > 0 and var missing)
                     {
                         toldOfCut = true;
-                        messages.Write("gap", follower.Offset, new GapData(follower.Offset - missing, follower.Offset, "lost"), OutlastJson.Wire.GapData);
+                        messages.Write("gap", CursorOf(output.Attempt, follower.Offset), new GapData(follower.Offset - missing, follower.Offset, "lost"), OutlastJson.Wire.GapData);
                         await stream.FlushAsync().ConfigureAwait(false);
                     }
                     await messages.BeatAsync().ConfigureAwait(false);
@@ -258,7 +268,7 @@ internal sealed class OutputRoutes(Api api)
         }
 
         /// <summary>Writes what is in the buffer, but keeps back a character that is not complete yet.</summary>
-        private void WriteWhole(long offsetAfter, int count, bool everything)
+        private void WriteWhole(long offsetAfter, int count, bool everything, int? attempt = null)
         {
             var whole = everything ? count : Utf8Cut.Whole(_buffer.AsSpan(0, count));
             var bytes = _buffer.AsSpan(0, whole);
@@ -266,7 +276,7 @@ internal sealed class OutputRoutes(Api api)
             if (whole > 0)
             {
                 var data = Utf8.IsValid(bytes) ? new OutputData(offset, Encoding.UTF8.GetString(bytes), null) : new OutputData(offset, null, Convert.ToBase64String(bytes));
-                messages.Write("output", offset + whole, data, OutlastJson.Wire.OutputData);
+                messages.Write("output", CursorOf(attempt ?? output.Attempt, offset + whole), data, OutlastJson.Wire.OutputData);
             }
             _held = count - whole;
             _buffer.AsSpan(whole, _held).CopyTo(_buffer);
@@ -274,8 +284,8 @@ internal sealed class OutputRoutes(Api api)
 
         private void WriteEnd(long offset, TaskSnapshot task)
         {
-            if (output.Recorded(task.Record) is var printed && printed > offset) messages.Write("gap", printed, new GapData(offset, printed, "lost"), OutlastJson.Wire.GapData);
-            messages.Write("end", null, new EndData(Names.Of(task.Record.State), task.Record.End?.Exit?.Code), OutlastJson.Wire.EndData);
+            if (output.Recorded(task.Record) is var printed && printed > offset) messages.Write("gap", CursorOf(output.Attempt, printed), new GapData(offset, printed, "lost"), OutlastJson.Wire.GapData);
+            messages.Write("end", (string?)null, new EndData(Names.Of(task.Record.State), task.Record.End?.Exit?.Code), OutlastJson.Wire.EndData);
         }
     }
 }

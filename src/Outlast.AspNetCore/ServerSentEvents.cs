@@ -23,14 +23,17 @@ internal sealed class ServerSentEvents(StreamResponse stream) : IDisposable
     }
 
     /// <summary>Writes a message; it goes out with the next flush.</summary>
-    public void Write<T>(string name, long? id, T data, JsonTypeInfo<T> type)
+    public void Write<T>(string name, long? id, T data, JsonTypeInfo<T> type) => Write(name, id?.ToString(CultureInfo.InvariantCulture), data, type);
+
+    /// <inheritdoc cref="Write{T}(string, long?, T, JsonTypeInfo{T})"/>
+    public void Write<T>(string name, string? id, T data, JsonTypeInfo<T> type)
     {
         Raw("event: ");
         Raw(name);
-        if (id is { } number)
+        if (id is not null)
         {
             Raw("\nid: ");
-            Raw(number.ToString(CultureInfo.InvariantCulture));
+            Raw(id);
         }
         Raw("\ndata: ");
         _json.Reset(stream.Body);

@@ -3,7 +3,7 @@ using Outlast.Output;
 namespace Outlast.AspNetCore;
 
 /// <summary>What a task printed, from wherever its attempts put it.</summary>
-/// <remarks>An attempt has a log of its own, whose offsets begin at 0; a task's output is its last attempt's.</remarks>
+/// <remarks>An attempt has a log of its own, whose offsets begin at 0; a task's output is its last attempt's. Who follows goes from each attempt to the next, and leaves none out.</remarks>
 internal sealed class TaskOutput : IDisposable
 {
     private static readonly TimeSpan LookForAttempts = TimeSpan.FromSeconds(1);
@@ -13,15 +13,17 @@ internal sealed class TaskOutput : IDisposable
     private readonly bool _errorStream;
     private readonly TimeProvider _time;
     private long _located;
+    // The last attempt that is known of.
+    private int _last;
 
     private TaskOutput(ITaskClient tasks, TaskId id, bool errorStream, OutputLocation location, int? earlier, TimeProvider time)
     {
         (_tasks, _id, _errorStream, _time) = (tasks, id, errorStream, time);
         _located = time.GetTimestamp();
         Record = location.Record;
-        IsEarlier = earlier is not null;
+        _last = Number(location.Record.Attempt);
         Attempt = earlier ?? location.Record.Attempt;
-        Log = new(location.Path);
+        Log = new(earlier is { } one ? OfAttempt(location.Path, one) : location.Path);
     }
 
     /// <summary>The task, read before the log was looked at.</summary>
@@ -30,10 +32,10 @@ internal sealed class TaskOutput : IDisposable
     public OutputLog Log { get; private set; }
 
     /// <summary>Whose log it is.</summary>
-    public int Attempt { get; }
+    public int Attempt { get; private set; }
 
     /// <summary>Whether that is an attempt before the last: nothing comes any more, and the record tells nothing of its log.</summary>
-    public bool IsEarlier { get; }
+    public bool IsEarlier => Number(Attempt) < _last;
 
     public bool HasEnded => IsEarlier || Record.State.IsTerminal();
 
@@ -50,10 +52,9 @@ internal sealed class TaskOutput : IDisposable
         if (errorStream && location.Record.Spec.Process is not { Stderr: StderrMode.Separate })
             throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["stream"] = ["standard error is part of the output of this task"] }, "The request cannot be understood"));
         if (location.Record.Output is { RemovedAt: { } removedAt, RemovedReason: var reason }) throw new RefusedException(Problem.OutputRemoved(removedAt, reason));
-        if (attempt > location.Record.Attempt)
+        if (attempt > Number(location.Record.Attempt))
             throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["attempt"] = [$"'{attempt}' is not there: the task has had {location.Record.Attempt}"] }, "The request cannot be understood"));
-        if (attempt is not { } earlier || earlier == location.Record.Attempt) return new(tasks, id, errorStream, location, null, time);
-        return new(tasks, id, errorStream, location with { Path = OfAttempt(location.Path, earlier) }, earlier, time);
+        return new(tasks, id, errorStream, location, attempt < location.Record.Attempt ? attempt : null, time);
     }
 
     /// <summary>What there is, and what there was: an ended task's record knows how much it printed, whatever became of the file.</summary>
@@ -74,20 +75,28 @@ internal sealed class TaskOutput : IDisposable
     /// <summary>Whether another attempt has begun, and what is left of the log of the one before is still to be read.</summary>
     public bool IsMoving { get; private set; }
 
-    /// <summary>Looks, now and then, whether another attempt has begun; called when there was nothing to read. True: <see cref="Log"/> is another.</summary>
+    /// <summary>Looks, now and then, whether another attempt has begun; called when there was nothing to read. True: <see cref="Log"/> is the next one's.</summary>
     public async ValueTask<bool> HasMovedAsync(bool lookNow, CancellationToken cancel)
     {
-        if (!lookNow && !IsMoving && Log.Exists && _time.GetElapsedTime(_located) < LookForAttempts) return false;
-        _located = _time.GetTimestamp();
-        var location = await _tasks.LocateOutputAsync(_id, _errorStream, cancel).ConfigureAwait(false);
-        if (location.Path == Log.Path) return false;
+        if (!IsEarlier)
+        {
+            if (!lookNow && Log.Exists && _time.GetElapsedTime(_located) < LookForAttempts) return false;
+            _located = _time.GetTimestamp();
+            _last = Number((await _tasks.LocateOutputAsync(_id, _errorStream, cancel).ConfigureAwait(false)).Record.Attempt);
+            if (!IsEarlier) return false;
+        }
         // What the attempt before printed last may have come after the look that found nothing: one look more.
         IsMoving = !IsMoving;
         if (IsMoving) return false;
+        Attempt = Number(Attempt) + 1;
+        var next = OfAttempt(Log.Path, Attempt);
         Log.Dispose();
-        Log = new(location.Path);
+        Log = new(next);
         return true;
     }
+
+    /// <summary>A task that nobody has tried yet will print in its first attempt.</summary>
+    private static int Number(int attempt) => Math.Max(1, attempt);
 
     /// <summary>Completes with the task at its end.</summary>
     public async Task<TaskSnapshot> EndAsync(CancellationToken cancel)

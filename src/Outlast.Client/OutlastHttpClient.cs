@@ -129,7 +129,7 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
     /// <param name="errorStream">The separate standard error instead.</param>
     /// <param name="cancel">Ends the call.</param>
     public Task<OutputRange> ReadOutputAsync(string id, long offset, int? limit = null, bool errorStream = false, CancellationToken cancel = default) =>
-        ReadOutputAsync($"{OutputRoute(id, errorStream)}&offset={Invariant(offset)}{(limit is { } l ? $"&limit={Invariant(l)}" : "")}", cancel);
+        ReadOutputAsync(new OutputSource(id, errorStream), offset, limit, cancel);
 
     /// <summary>Reads a range of the output of one attempt.</summary>
     public Task<OutputRange> ReadOutputAsync(OutputSource source, long offset, int? limit = null, CancellationToken cancel = default)
@@ -157,11 +157,17 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
 
     /// <summary>Reads the last bytes of the output.</summary>
     public Task<OutputRange> ReadOutputTailAsync(string id, long bytes, bool errorStream = false, CancellationToken cancel = default) =>
-        ReadOutputAsync($"{OutputRoute(id, errorStream)}&tail={Invariant(bytes)}", cancel);
+        ReadOutputTailAsync(new OutputSource(id, errorStream), bytes, cancel);
+
+    /// <summary>Reads the last bytes of the output of one attempt.</summary>
+    public Task<OutputRange> ReadOutputTailAsync(OutputSource source, long bytes, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return ReadOutputAsync($"{OutputRoute(source)}&tail={Invariant(bytes)}", cancel);
+    }
 
     /// <summary>The offset at which the last lines of the output begin; lines whose beginning is gone do not count.</summary>
-    public async Task<long> FindOutputTailAsync(string id, long lines, bool errorStream = false, CancellationToken cancel = default) =>
-        (await ReadOutputAsync($"{OutputRoute(id, errorStream)}&tailLines={Invariant(lines)}&limit=0", cancel).ConfigureAwait(false)).Offset;
+    public Task<long> FindOutputTailAsync(string id, long lines, bool errorStream = false, CancellationToken cancel = default) => FindOutputTailAsync(new OutputSource(id, errorStream), lines, cancel);
 
     /// <summary>When the output grew, and where what is younger than that begins.</summary>
     /// <param name="id">Of that task.</param>
@@ -169,7 +175,7 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
     /// <param name="errorStream">The separate standard error instead.</param>
     /// <param name="cancel">Ends the call.</param>
     public Task<OutputTimesView> ReadOutputTimesAsync(string id, string? since = null, bool errorStream = false, CancellationToken cancel = default) =>
-        ReadAsync($"{Route(id)}/output/times?stream={(errorStream ? "stderr" : "stdout")}{(since is null ? "" : $"&since={Escape(since)}")}", OutlastJson.Wire.OutputTimesView, cancel);
+        ReadOutputTimesAsync(new OutputSource(id, errorStream), since, cancel);
 
     /// <summary>Hands the output on as it is, byte for byte, until the task has ended and everything was handed on. Survives the host, where the client retries.</summary>
     /// <param name="id">Of that task.</param>
@@ -179,21 +185,38 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
     /// <param name="passOver">Told of bytes that are gone, removed by their cap or lost with a log that was cut, before those after them are handed on.</param>
     /// <param name="cancel">Ends the call.</param>
     /// <returns>The offset after the last byte.</returns>
+    public Task<long> FollowOutputAsync(
+        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream = false, Action<OutputFrame.Gap>? passOver = null, CancellationToken cancel = default) =>
+        FollowOutputAsync(new OutputSource(id, errorStream), offset, consume, passOver, null, cancel);
+
+    /// <summary>The same from one attempt on, and through each that follows, whose output counts from 0.</summary>
+    /// <param name="source">Which output; without an attempt it begins with the last there is.</param>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="consume">Takes bytes; they are gone when it returns.</param>
+    /// <param name="passOver">Told of bytes that are gone before those after them are handed on.</param>
+    /// <param name="beginAttempt">Told of a further attempt before its first byte.</param>
+    /// <param name="cancel">Ends the call.</param>
+    /// <returns>The offset after the last byte of the last attempt.</returns>
     public async Task<long> FollowOutputAsync(
-        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream = false, Action<OutputFrame.Gap>? passOver = null, CancellationToken cancel = default)
+        OutputSource source, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, Action<OutputFrame.Gap>? passOver = null, Action<int>? beginAttempt = null, CancellationToken cancel = default)
     {
+        ArgumentNullException.ThrowIfNull(source);
         var before = -1L;
         while (true)
         {
-            (offset, var attempt) = await FollowAttemptAsync(id, offset, consume, errorStream, passOver, cancel).ConfigureAwait(false);
-            var task = await GetAsync(id, cancel: cancel).ConfigureAwait(false);
+            (offset, var attempt) = await FollowAttemptAsync(source, offset, consume, passOver, cancel).ConfigureAwait(false);
+            source = source with { Attempt = attempt };
+            var task = await GetAsync(source.Task, cancel: cancel).ConfigureAwait(false);
             // A stream also ends where output was removed before it was sent; asked again from there, the host says where it goes on.
             var advanced = offset > before;
             before = offset;
-            if (task.Attempt == attempt && advanced && task.Output.DroppedBytes > 0) continue;
-            if (task.HasEnded && task.Attempt <= attempt) return offset;
-            // Another attempt prints, from 0.
-            before = offset = 0;
+            if (advanced && (task.Output.DroppedBytes > 0 || task.Attempt > attempt)) continue;
+            if (task.Attempt > attempt)
+            {
+                (before, offset, source) = (-1, 0, source with { Attempt = attempt + 1 });
+                beginAttempt?.Invoke(attempt + 1);
+            }
+            else if (task.HasEnded) return offset;
         }
     }
 
@@ -201,9 +224,12 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
     public async IAsyncEnumerable<OutputFrame> StreamOutputAsync(
         string id, long offset = 0, bool errorStream = false, [EnumeratorCancellation] CancellationToken cancel = default)
     {
-        var messages = StreamAsync(() => $"{Route(id)}/output/stream?offset={Invariant(offset)}{(errorStream ? "&stream=stderr" : "")}", cancel);
+        int? attempt = null;
+        var messages = StreamAsync(() => $"{Route(id)}/output/stream?offset={Invariant(offset)}{(errorStream ? "&stream=stderr" : "")}{AttemptOf(new(id, errorStream, attempt))}", cancel);
         await foreach (var message in messages.ConfigureAwait(false))
         {
+            // Before the offset stands the attempt, where that is not the first.
+            if (message.EventId is { Length: > 0 } cursor) attempt = cursor.IndexOf(':', StringComparison.Ordinal) is > 0 and var at ? int.Parse(cursor.AsSpan(0, at), CultureInfo.InvariantCulture) : 1;
             switch (message.EventType)
             {
                 case "output":
@@ -285,18 +311,18 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
     public void Dispose() => _host.Dispose();
 
     /// <summary>Hands on one attempt's output to its end, over as many connections as that takes.</summary>
-    private async Task<(long Offset, long Attempt)> FollowAttemptAsync(
-        string id, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, bool errorStream, Action<OutputFrame.Gap>? passOver, CancellationToken cancel)
+    private async Task<(long Offset, int Attempt)> FollowAttemptAsync(
+        OutputSource source, long offset, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> consume, Action<OutputFrame.Gap>? passOver, CancellationToken cancel)
     {
         var buffer = new byte[256 * 1024];
-        long? attempt = null;
         HostConnection.Patience? patience = null;
         while (true)
         {
             using var response = await _host.SendAsync(
-                () => Get($"{OutputRoute(id, errorStream)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
-            var here = Math.Max(1, Number(response.Headers, "Outlast-Attempt"));
-            if (here != (attempt ??= here)) return (offset, attempt.Value);
+                () => Get($"{OutputRoute(source)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
+            var attempt = (int)Math.Max(1, Number(response.Headers, "Outlast-Attempt"));
+            // What is asked for after a break is the same attempt's.
+            source = source with { Attempt = attempt };
             var from = Number(response.Headers, "Outlast-Offset");
             if (from > offset) passOver?.Invoke(new(offset, from, "dropped"));
             offset = from;
@@ -314,7 +340,7 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
                     if (await (patience ??= _host.StartPatience()).HoldAsync(cancel).ConfigureAwait(false)) break;
                     throw _host.Unreachable(maybeDone: true, e);
                 }
-                if (count == 0) return (offset, here);
+                if (count == 0) return (offset, attempt);
                 patience = null;
                 await consume(buffer.AsMemory(0, count), cancel).ConfigureAwait(false);
                 offset += count;
@@ -436,9 +462,7 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
 
     private static string Route(string id) => $"/v1/tasks/{Escape(id)}";
 
-    private static string OutputRoute(string id, bool errorStream) => $"{Route(id)}/output?stream={(errorStream ? "stderr" : "stdout")}";
-
-    private static string OutputRoute(OutputSource source) => OutputRoute(source.Task, source.ErrorStream) + AttemptOf(source);
+    private static string OutputRoute(OutputSource source) => $"{Route(source.Task)}/output?stream={(source.ErrorStream ? "stderr" : "stdout")}{AttemptOf(source)}";
 
     private static string AttemptOf(OutputSource source) => source.Attempt is { } attempt ? $"&attempt={Invariant(attempt)}" : "";
 

@@ -54,7 +54,11 @@ public sealed record OutputTimesView(int Attempt, IReadOnlyList<OutputTimeView> 
 public sealed record OutputData(long Offset, string? Text, string? Base64);
 
 /// <summary>The data of a <c>gap</c> message.</summary>
-public sealed record GapData(long From, long To, string Why);
+/// <param name="From">The first byte that is missing.</param>
+/// <param name="To">Where it goes on.</param>
+/// <param name="Why"><c>dropped</c> by the cap, <c>lost</c>, or <c>attempt</c>: another one prints, from 0.</param>
+/// <param name="Attempt">That one, from 2.</param>
+public sealed record GapData(long From, long To, string Why, int? Attempt = null);
 
 /// <summary>The data of an <c>end</c> message.</summary>
 public sealed record EndData(string State, int? ExitCode);

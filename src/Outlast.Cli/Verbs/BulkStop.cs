@@ -37,7 +37,8 @@ internal sealed class BulkStop(CommandContext context, StopRequestBody request, 
     /// <summary>Those that fit, without the ones that the stop of another reaches, each with how many open ones it reaches below it.</summary>
     internal static IReadOnlyList<(TaskView Task, int Below)> Tops(IReadOnlyList<TaskView> fitting, IReadOnlyList<TaskView> open)
     {
-        var children = open.Where(t => t.Parent is not null).ToLookup(t => t.Parent!);
+        // The stop of a task does not reach what was detached from it.
+        var children = open.Where(t => t is { Parent: not null, Spec.Detached: not true }).ToLookup(t => t.Parent!);
         var reached = new HashSet<string>();
         List<(TaskView, int)> tops = [];
         foreach (var task in fitting.OrderBy(t => t.Depth))

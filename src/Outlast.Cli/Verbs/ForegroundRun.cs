@@ -46,7 +46,8 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
     }
 
     private async Task PrintAsync(string id, bool errorStream, CancellationToken cancel) =>
-        await client.FollowOutputAsync(id, 0, (bytes, _) =>
+        // From the first attempt on, whatever has begun by now.
+        await client.FollowOutputAsync(new OutputSource(id, errorStream, 1), 0, (bytes, _) =>
         {
             _printed = true;
             if (errorStream)
@@ -57,7 +58,10 @@ internal sealed class ForegroundRun(CommandContext context, OutlastHttpClient cl
             context.Terminal.Write(bytes.Span);
             _lineOpen = bytes.Span[^1] != '\n';
             return ValueTask.CompletedTask;
-        }, errorStream, gap => context.Terminal.Say($"{Words.Bytes(gap.To - gap.From)} of output came faster than they could be shown, and are gone ({gap.Why})"), cancel);
+        }, gap => context.Terminal.Say($"{Words.Bytes(gap.To - gap.From)} of output came faster than they could be shown, and are gone ({gap.Why})"), attempt =>
+        {
+            if (!errorStream) context.Terminal.Say($"attempt {attempt} begins");
+        }, cancel);
 
     private void Tell(TaskView task)
     {

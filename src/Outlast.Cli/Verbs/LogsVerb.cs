@@ -78,7 +78,8 @@ internal static class LogsVerb
 
     private static async Task PrintAsync(CommandContext context, OutlastHttpClient client, TaskView task, Wish wish, bool errorStream, CancellationToken cancel)
     {
-        var source = new OutputSource(task.Id, errorStream, wish.Attempt);
+        // Pinned: an attempt that begins meanwhile prints from 0.
+        var source = new OutputSource(task.Id, errorStream, wish.Attempt ?? (task.Attempt > 0 ? task.Attempt : null));
         var times = wish.Timestamps || wish.Since is not null ? await client.ReadOutputTimesAsync(source, wish.Since, cancel) : null;
         var printer = new OutputPrinter(context.Terminal, errorStream, wish.Clean, wish.Json);
         var lines = new LineSieve(printer, wish.Grep, wish.Timestamps ? times!.Times : null, wish.Grep is null ? null : wish.Tail, context.Time);
@@ -97,15 +98,20 @@ internal static class LogsVerb
         if (!wish.Follow) lines.FinishLine();
         lines.Release();
         if (!wish.Follow) return;
-        await client.FollowOutputAsync(task.Id, offset, (bytes, _) =>
+        await client.FollowOutputAsync(source, offset, (bytes, _) =>
         {
             lines.Take(offset, bytes.Span);
             offset += bytes.Length;
             return ValueTask.CompletedTask;
-        }, errorStream, gap =>
+        }, gap =>
         {
             lines.PassOver(gap);
             offset = gap.To;
+        }, attempt =>
+        {
+            lines.FinishLine();
+            offset = 0;
+            if (!errorStream) context.Terminal.Say($"attempt {attempt} begins");
         }, cancel);
         lines.FinishLine();
     }

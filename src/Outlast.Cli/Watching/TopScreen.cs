@@ -153,6 +153,7 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
     private async Task FollowAsync(TaskView task, FollowedOutput output, bool errorStream, CancellationToken cancel)
     {
         long? next = null;
+        var source = new OutputSource(task.Id, errorStream);
         try
         {
             while (true)
@@ -161,17 +162,22 @@ internal sealed class TopScreen(CommandContext context, HostWatch watch)
                 {
                     if (watch.Client is { } client)
                     {
-                        next ??= (await client.ReadOutputTailAsync(task.Id, TailBytes, errorStream, cancel)).Offset;
-                        await client.FollowOutputAsync(task.Id, next.Value, (bytes, _) =>
+                        source = source with { Attempt = source.Attempt ?? (task.Attempt > 0 ? task.Attempt : null) };
+                        next ??= (await client.ReadOutputTailAsync(source, TailBytes, cancel)).Offset;
+                        await client.FollowOutputAsync(source, next.Value, (bytes, _) =>
                         {
                             next += bytes.Length;
                             output.Add(bytes.Span);
                             Happen(() => { });
                             return ValueTask.CompletedTask;
-                        }, errorStream, gap =>
+                        }, gap =>
                         {
                             next = gap.To;
                             output.Note($"{Rendering.Words.Bytes(gap.To - gap.From)} are not there any more");
+                        }, attempt =>
+                        {
+                            (next, source) = (0, source with { Attempt = attempt });
+                            if (!errorStream) output.Note($"attempt {attempt} begins");
                         }, cancel);
                         var ended = await client.GetAsync(task.Id, cancel: cancel);
                         if (!errorStream) output.Note($"task {task.Number} {Rendering.Words.State(ended)}{(ended.End?.Reason is { } reason ? $": {Rendering.ControlSequences.Escape(reason)}" : "")}");
