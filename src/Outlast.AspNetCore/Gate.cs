@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Http;
 using Outlast.Client;
 
@@ -30,7 +31,7 @@ internal static class Gate
         if (context.Response.StatusCode == StatusCodes.Status405MethodNotAllowed) await Problem.WrongMethod(context.Request.Method).WriteAsync(context).ConfigureAwait(false);
     };
 
-    /// <summary>Lets in who came through the gate of a server of ours; elsewhere only where the program said who may: closed unless opened.</summary>
+    /// <summary>Lets in who came through the gate of a server of ours; elsewhere only where the program said who may: closed unless opened, and never for a page of another origin unless it said that too.</summary>
     /// <exception cref="RefusedException">It did not say.</exception>
     public static void Admit(HttpContext context)
     {
@@ -38,7 +39,14 @@ internal static class Gate
         var said = context.GetEndpoint()?.Metadata;
         if (said?.GetMetadata<IAuthorizeData>() is null && said?.GetMetadata<IAllowAnonymous>() is null)
             throw new RefusedException(Problem.Forbidden("Nobody said who may use these routes: MapOutlast() needs RequireAuthorization(), or AllowAnonymous() where something else decides."));
+        // A browser sends along what lets its user in, whoever wrote the page.
+        if (IsForeign(context.Request) && said.GetMetadata<ICorsMetadata>() is null)
+            throw new RefusedException(Problem.Forbidden($"A page of {context.Request.Headers.Origin} may not use these routes: MapOutlast() needs RequireCors() for that."));
     }
+
+    /// <summary>Whether a page of another origin asks. Behind a proxy the scheme may be another; host and port are not.</summary>
+    private static bool IsForeign(HttpRequest request) =>
+        request.Headers.Origin is { Count: > 0 } origin && !(Uri.TryCreate(origin.ToString(), UriKind.Absolute, out var page) && page.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase));
 
     private static Problem? Refuse(HttpContext context, OutlastServerOptions options)
     {
@@ -68,6 +76,8 @@ internal sealed class Passed
 /// <summary>Who acts, for records.</summary>
 internal static class Caller
 {
-    public static Actor Of(HttpContext context) =>
-        new(ActorType.User, $"uid {context.Features.Get<Peer>()?.Uid ?? PeerCredentials.OwnUid}", context.Request.Headers["Outlast-Via"] == "cli" ? "cli" : "http");
+    /// <summary>Whom the kernel names; over routes that a program maps, whom the program has let in.</summary>
+    public static Actor Of(HttpContext context) => context.Features.Get<Peer>() is { } peer
+        ? new(ActorType.User, $"uid {peer.Uid}", context.Request.Headers["Outlast-Via"] == "cli" ? "cli" : "http")
+        : new(ActorType.User, context.User.Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? name : "anonymous", "http");
 }

@@ -223,8 +223,10 @@ internal sealed partial class JsonFields
 
     private DateTimeOffset? ReadMoment(string name, string text, string complaint)
     {
-        if (Zoned().IsMatch(text) && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out var moment) && moment > DateTimeOffset.UnixEpoch) return moment.ToUniversalTime();
-        Fail(name, $"'{Shorten(text)}' {complaint}");
+        if (!Zoned().IsMatch(text) || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out var moment) || moment <= DateTimeOffset.UnixEpoch) Fail(name, $"'{Shorten(text)}' {complaint}");
+        // Whatever is counted from there must be a time as well.
+        else if (moment >= DateTimeOffset.MaxValue - 2 * Duration.Max) Fail(name, $"'{Shorten(text)}' is too far away");
+        else return moment.ToUniversalTime();
         return null;
     }
 

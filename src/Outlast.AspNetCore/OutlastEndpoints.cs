@@ -12,7 +12,7 @@ public static class OutlastEndpoints
     /// <summary>Maps every route of the HTTP contract.</summary>
     /// <remarks>
     /// Whoever reaches these routes can run commands as this program's user. They answer nobody until it is said who may: <c>app.MapOutlast().RequireAuthorization()</c>, or <c>.AllowAnonymous()</c>
-    /// where something else decides. A server that is Outlast's alone has its own gate (<see cref="OutlastServer.UseOutlast(Microsoft.AspNetCore.Builder.WebApplication)"/>).
+    /// where something else decides; only <c>/healthz</c> says <c>ok</c> to everybody. A page of another origin is refused, unless the program says <c>RequireCors()</c>. A server that is Outlast's alone has its own gate (<see cref="OutlastServer.UseOutlast(Microsoft.AspNetCore.Builder.WebApplication)"/>).
     /// </remarks>
     public static IEndpointConventionBuilder MapOutlast(this IEndpointRouteBuilder endpoints) => endpoints.MapOutlast(endpoints.ServiceProvider);
 

@@ -108,7 +108,7 @@ internal sealed class SessionRoutes(Api api)
             foreach (var notice in page.Notices) messages.Write("notice", notice.Seq, NoticeViews.Of(notice), OutlastJson.Wire.NoticeView);
             if (page.Notices.IsEmpty) await messages.BeatAsync().ConfigureAwait(false);
             else await stream.FlushAsync().ConfigureAwait(false);
-            query = query with { After = page.Next };
+            query = query with { After = page.Next, Continues = true };
         }
     }
 
@@ -122,7 +122,8 @@ internal sealed class SessionRoutes(Api api)
         var target = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
         var path = target.Split('?', 2)[0].TrimEnd('/').Split('/');
         var name = Uri.UnescapeDataString(path[^(fromEnd + 1)]);
-        if (SpecReader.IsSession(name)) return name;
-        throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["session"] = [$"must be one line of at most {SpecReader.LongestName} characters"] }, "The request cannot be understood"));
+        // A segment that only names a way was followed by the server: what stands here is then another's place.
+        if (SpecReader.IsSession(name) && !path.Any(p => p is "." or ".." || p.Contains("%2e", StringComparison.OrdinalIgnoreCase) && Uri.UnescapeDataString(p) is "." or "..")) return name;
+        throw new RefusedException(Problem.Invalid(new Dictionary<string, string[]> { ["session"] = [$"must be one line, neither . nor .., of at most {SpecReader.LongestName} characters"] }, "The request cannot be understood"));
     }
 }

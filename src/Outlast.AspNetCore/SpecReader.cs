@@ -53,7 +53,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
     }
 
     /// <summary>Whether that can be the name of a session.</summary>
-    public static bool IsSession(string name) => name.Length <= LongestName && !string.IsNullOrWhiteSpace(name) && !name.Any(char.IsControl);
+    public static bool IsSession(string name) => name is not ("." or "..") && name.Length <= LongestName && !string.IsNullOrWhiteSpace(name) && !name.Any(char.IsControl);
 
     /// <summary>Whether the document has a list of tasks and is not a task itself.</summary>
     public static bool IsMany(JsonElement document) => document.TryGetProperty("tasks", out var tasks) && tasks.ValueKind != JsonValueKind.Null;
@@ -68,6 +68,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             : (Timeout: defaults.HandlerTimeout, IdleTimeout: defaults.HandlerIdleTimeout, IdleWarning: defaults.HandlerIdleWarning, StopGrace: defaults.HandlerStopGrace);
         var name = ReadLine(fields, "name", LongestName);
         var session = ReadLine(fields, "session", LongestName);
+        if (session is "." or "..") fields.Fail("session", "is no name: a path cannot carry it");
         var group = ReadLine(fields, "group", LongestName);
         var labels = ReadLabels(fields);
         var parent = fields.Id("parent");
@@ -118,6 +119,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         if (!task.Has("process"))
         {
             if (isNeeded && !task.Has("agent")) task.Fail("process", "one of process, handler and agent is needed");
+            if (!isNeeded && besides is not null) task.Fail("envNames", "goes with a process");
             return null;
         }
         if (task.Object("process") is not { } fields) return null;
@@ -286,7 +288,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
         if (labels.Count > MostLabels) fields.Fail("labels", $"has {labels.Count}; {MostLabels} are the most");
         foreach (var (key, value) in labels)
         {
-            if (key.Length is 0 or > LongestName || key.Contains('=') || key.Any(char.IsControl)) fields.Fail("labels", $"'{JsonFields.Shorten(key)}' cannot be the key of a label");
+            if (string.IsNullOrWhiteSpace(key) || key.Length > LongestName || key.Contains('=') || key.Any(char.IsControl)) fields.Fail("labels", $"'{JsonFields.Shorten(key)}' cannot be the key of a label");
             if (value.Length > LongestLabel || value.Any(char.IsControl)) fields.Fail($"labels.{JsonFields.Shorten(key)}", $"must be one line of at most {LongestLabel} characters");
         }
         return none.AddRange(labels);

@@ -59,10 +59,12 @@ internal sealed class TaskRoutes(Api api)
     public async Task ListAsync(HttpContext context)
     {
         var query = new QueryFields(context.Request.Query);
+        var kinds = query.Words<TaskKind>("kind").ToList();
+        if (kinds.Count > 1) query.Fail("kind", "names several; one is the most");
         var wanted = new TaskQuery
         {
             States = [.. query.Words<TaskState>("state")],
-            Kind = query.Words<TaskKind>("kind") is var kinds && kinds.ToList() is [var kind, ..] ? kind : null,
+            Kind = kinds is [var kind, ..] ? kind : null,
             Session = query.Text("session"),
             Parent = query.Id("parent"),
             Root = query.Id("root"),

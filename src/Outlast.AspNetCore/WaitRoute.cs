@@ -17,7 +17,7 @@ internal sealed class WaitRoute(Api api)
         var tasks = query.Ids("task", WaitCommand.MostTasks);
         var (group, session) = (query.Text("group"), query.Text("session"));
         var which = query.Text("for");
-        if (which is not (null or "any" or "all")) query.Fail("for", $"'{JsonFields.Shorten(which)}' is not one of any, all");
+        if (which is not (null or "any" or "all" or "next")) query.Fail("for", $"'{JsonFields.Shorten(which)}' is not one of any, all, next");
         var wait = query.Wait("wait") ?? TimeSpan.Zero;
         var waiter = query.Id("waiter");
         if (tasks.Count > 0 && group is not null) query.Fail("group", "is given as well as task; give one of them");
@@ -28,7 +28,7 @@ internal sealed class WaitRoute(Api api)
             query.Fail("task", "one of task and group is needed");
             query.ThrowIfAny();
         }
-        return new() { Tasks = [.. tasks], Group = group, Session = session, Any = which == "any", Timeout = wait, Waiter = waiter };
+        return new() { Tasks = [.. tasks], Group = group, Session = session, Any = which == "any", UntilNext = which == "next", Timeout = wait, Waiter = waiter };
     }
 
     /// <summary>What there is at the end or after the wait; at once when the host goes.</summary>

@@ -19,6 +19,7 @@ internal static class Problems
     public static string Option(string field, string verb)
     {
         var name = field.StartsWith("process.", StringComparison.Ordinal) ? field["process.".Length..] : field;
+        if (name == "retry.backoff") return "--retry-backoff";
         name = name.Split('.', '[')[0];
         return name switch
         {

@@ -15,9 +15,9 @@ public sealed partial class OutlastHttpClient
     public Task<SessionView> SetSessionAsync(string session, string notify, CancellationToken cancel = default) =>
         AskAsync(() => WithBody(HttpMethod.Put, SessionRoute(session), new(notify), OutlastJson.Wire.SessionRequestBody), OutlastJson.Wire.SessionView, repeatable: true, cancel);
 
-    /// <summary>The session is over: its open tasks are asked to stop, and nothing more is told of those that it has now. When this returns, it is on disk.</summary>
+    /// <summary>The session is over: its open tasks are asked to stop, and nothing more is told of those that it has now. When this returns, it is on disk. Not repeated by itself: it would reach what came meanwhile.</summary>
     public Task<SessionView> CloseSessionAsync(string session, CancellationToken cancel = default) =>
-        AskAsync(() => new(HttpMethod.Delete, SessionRoute(session)), OutlastJson.Wire.SessionView, repeatable: true, cancel);
+        AskAsync(() => new(HttpMethod.Delete, SessionRoute(session)), OutlastJson.Wire.SessionView, repeatable: false, cancel);
 
     /// <summary>What is open for a session, in order, handed over. It comes again until it is acknowledged.</summary>
     /// <param name="session">Exactly that one.</param>
@@ -40,9 +40,12 @@ public sealed partial class OutlastHttpClient
         }
     }
 
-    /// <summary>Says that the session has notices. When this returns, they never come again.</summary>
-    public Task<AcknowledgedView> AcknowledgeAsync(string session, AcknowledgeRequestBody which, CancellationToken cancel = default) =>
-        AskAsync(() => Post($"{SessionRoute(session)}/inbox/ack", which, OutlastJson.Wire.AcknowledgeRequestBody), OutlastJson.Wire.AcknowledgedView, repeatable: true, cancel);
+    /// <summary>Says that the session has notices. When this returns, they never come again. Where it is said of all, it is not repeated by itself: it would reach what came meanwhile, and nobody has seen.</summary>
+    public Task<AcknowledgedView> AcknowledgeAsync(string session, AcknowledgeRequestBody which, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(which);
+        return AskAsync(() => Post($"{SessionRoute(session)}/inbox/ack", which, OutlastJson.Wire.AcknowledgeRequestBody), OutlastJson.Wire.AcknowledgedView, repeatable: which.All is not true, cancel);
+    }
 
     /// <summary>Reads a task for its own session: at its end or after <paramref name="wait"/>. If it completed, its notice is consumed with the next request of that session.</summary>
     public Task<TaskView> ConsumeAsync(string id, string session, TimeSpan? wait = null, CancellationToken cancel = default) =>

@@ -11,12 +11,14 @@ public sealed record WaitQuery
     public string? Session { get; init; }
     /// <summary>Whether the end of one is enough; otherwise all must have ended.</summary>
     public bool Any { get; init; }
+    /// <summary>It is a wait for all that returns with each end on the way; then it is asked again for what is open.</summary>
+    public bool UntilNext { get; init; }
     /// <summary>The whole id of the task inside which somebody waits.</summary>
     public string? Waiter { get; init; }
 
     internal string ToQuery(long waitMs)
     {
-        var text = new System.Text.StringBuilder($"?for={(Any ? "any" : "all")}&wait={waitMs.ToString(System.Globalization.CultureInfo.InvariantCulture)}ms");
+        var text = new System.Text.StringBuilder($"?for={(Any ? "any" : UntilNext ? "next" : "all")}&wait={waitMs.ToString(System.Globalization.CultureInfo.InvariantCulture)}ms");
         if (Tasks.Count > 0) text.Append("&task=").AppendJoin(',', Tasks.Select(Uri.EscapeDataString));
         if (Group is not null) text.Append("&group=").Append(Uri.EscapeDataString(Group));
         if (Session is not null) text.Append("&session=").Append(Uri.EscapeDataString(Session));

@@ -37,7 +37,8 @@ public interface IInbox
 /// <param name="After">Only larger numbers.</param>
 /// <param name="Limit">At most so many, 1 to 1,000.</param>
 /// <param name="Wait">If there are none, so long is waited for the first.</param>
-public sealed record InboxQuery(string Session, long After = 0, int Limit = 100, TimeSpan Wait = default);
+/// <param name="Continues">The same reader goes on, and has not come back by that: what it read before is not consumed by it.</param>
+public sealed record InboxQuery(string Session, long After = 0, int Limit = 100, TimeSpan Wait = default, bool Continues = false);
 
 /// <summary>Notices in order.</summary>
 /// <param name="Notices">The notices.</param>

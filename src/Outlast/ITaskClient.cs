@@ -223,6 +223,8 @@ public sealed record WaitCommand
     public string? Session { get; init; }
     /// <summary>Whether the end of one is enough; otherwise all must have ended.</summary>
     public bool Any { get; init; }
+    /// <summary>It is a wait for all, but returns with each end on the way, for who tells of each as it comes; then it is asked again for what is open.</summary>
+    public bool UntilNext { get; init; }
     /// <summary>How long at most, up to a day; zero: only a look.</summary>
     public TimeSpan Timeout { get; init; }
     /// <summary>The task inside which somebody waits: it holds no place meanwhile, and a wait that would come back to it is refused.</summary>

@@ -53,6 +53,9 @@ public readonly record struct LimitKey
     /// <summary>The children of a task.</summary>
     public static LimitKey OfParent(TaskId parent) => new(LimitScope.Parent, parent.ToString());
 
+    /// <summary>That of a task as it is stored: any text, which was looked at when it came.</summary>
+    internal static LimitKey OfStored(LimitScope scope, string name, string? value = null) => new(scope, name, value);
+
     /// <summary>For people: <c>host</c>, <c>kind process</c>, <c>session s1</c>, <c>label repo=x</c>.</summary>
     public override string ToString() => Scope switch
     {

@@ -24,7 +24,7 @@ internal sealed record CompletedOption(IReadOnlyList<string> Names, string About
 internal sealed record CompletedVerb(string Path, IReadOnlyList<(string Name, string About)> Verbs, IReadOnlyList<CompletedOption> Options, IReadOnlyList<string> Words, LiveWords Live)
 {
     // What has ended cannot be stopped, steered or waited for.
-    private static readonly string[] OfOpenTasks = ["stop", "extend", "send", "wait"];
+    private static readonly string[] OfOpenTasks = ["stop", "extend", "send", "wait", "answer"];
     private static readonly string[] Signals = ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "KILL"];
 
     /// <summary>Every verb below a command, itself first.</summary>
@@ -43,7 +43,7 @@ internal sealed record CompletedVerb(string Path, IReadOnlyList<(string Name, st
         string[] words = option.HelpName switch
         {
             "STATE" => [.. TaskStateNames.All],
-            "KIND" => ["process"],
+            "KIND" => ["process", "handler"],
             "SIG" => Signals,
             { } name when name.Contains('|', StringComparison.Ordinal) => [.. name.Split('|').Where(w => w.All(c => char.IsAsciiLetterLower(c) || c == '-'))],
             _ => [],

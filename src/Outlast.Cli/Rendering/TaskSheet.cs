@@ -155,14 +155,18 @@ internal sealed class TaskSheet(TaskView task, DateTimeOffset now, bool ink, Fun
             if (task.Survivors is { Count: > 0 }) FollowUp("stop --leftovers", "end what it left behind");
             return;
         }
-        if (task.State == TaskStateNames.Waiting) FollowUp("answer", "answer it: TEXT behind it");
+        if (task.Question is { Answer: null } question) FollowUp("answer", "answer it", question.Choices is [var first, ..] ? Words.Quote(first) : "'TEXT'");
         FollowUp("logs -f", "follow what it prints");
         FollowUp("wait", "wait for its end");
         if (task.Stop is null) FollowUp("stop", "ask it to stop");
         else FollowUp("stop --now", "stop it without grace");
     }
 
-    private void FollowUp(string verb, string purpose) => _lines.Add($"  {command(Words.Invariant($"{verb} {task.Number}"))}{new string(' ', Math.Max(1, 12 - verb.Length))}{Dim("# " + purpose)}");
+    private void FollowUp(string verb, string purpose, string? rest = null)
+    {
+        var tail = rest is null ? "" : " " + rest;
+        _lines.Add($"  {command(Words.Invariant($"{verb} {task.Number}{tail}"))}{new string(' ', Math.Max(1, 12 - verb.Length - tail.Length))}{Dim("# " + purpose)}");
+    }
 
     private void Field(string name, string value) => _lines.Add($"  {Dim(name.PadRight(Margin))}{Safe(value)}");
 

@@ -10,7 +10,7 @@ internal sealed class TaskFilters
     private const int PageLimit = 1000;
 
     private readonly Option<string[]> _states = Filter<string[]>("--state", "STATE", "Only in this state; several times, or with commas", ',');
-    private readonly Option<string?> _kind = Filter<string?>("--kind", "KIND", "Only of this kind: process");
+    private readonly Option<string?> _kind = Filter<string?>("--kind", "KIND", "Only of this kind: process, handler");
     private readonly Option<string?> _session = Filter<string?>("--session", "S", "Only of this session");
     private readonly Option<string?> _label = Filter<string?>("--label", "KEY[=VALUE]", "Only with this label");
     private readonly Option<string?> _text = Filter<string?>("--query", "TEXT", "Only with this text in the name or the command, case ignored");

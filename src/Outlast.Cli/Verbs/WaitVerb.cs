@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Outlast.Cli.Calling;
 using Outlast.Cli.Rendering;
 using Outlast.Client;
 
@@ -7,12 +8,15 @@ namespace Outlast.Cli.Verbs;
 /// <summary>Waits for tasks or for a group: one call that the host answers when something has ended, over as many hosts as come and go meanwhile.</summary>
 internal static class WaitVerb
 {
+    // Of one call: the ids have to fit into the line that a server reads.
+    private const int MostAtOnce = 200;
+
     public static Command Create(CommandContext context)
     {
         var (command, json) = Verb.Make("wait", "Wait until tasks have ended; of one task, end with its exit code", "One task a line, as they end");
         var ids = Verb.TasksOrNone();
         var group = new Option<string?>("--group") { Description = "Instead of IDs: all tasks of this group, also those that join it meanwhile", HelpName = "G" };
-        var session = new Option<string?>("--session") { Description = "The session of the group; otherwise the group that has none", HelpName = "S" };
+        var session = new Option<string?>("--session") { Description = $"The session of the group; otherwise ${Caller.SessionVariable}, or the group that has none", HelpName = "S" };
         var any = new Option<bool>("--any") { Description = "Until the first has ended; end with its exit code" };
         var timeout = new Option<string?>("--timeout") { Description = "Give up after so long, with exit code 124; nothing is stopped", HelpName = "D" };
         command.Arguments.Add(ids);
@@ -22,6 +26,8 @@ internal static class WaitVerb
             var (names, whole, whose) = (parsed.GetValue(ids) ?? [], parsed.GetValue(group), parsed.GetValue(session));
             if (names.Length == 0 == whole is null) throw CommandException.Usage(whole is null ? "'wait' needs to know for what: IDs, or --group G" : "IDs and --group exclude each other");
             if (whose is not null && whole is null) throw CommandException.Usage("--session says whose group is meant; it goes with --group");
+            if (parsed.GetValue(any) && names.Length > MostAtOnce) throw CommandException.Usage($"--any waits for at most {MostAtOnce} tasks; these are {names.Length}");
+            if (whole is not null) whose ??= context.Caller.Variable(Caller.SessionVariable);
             return RunAsync(context, names, new() { Group = whole, Session = whose, Any = parsed.GetValue(any) }, Patience(parsed.GetValue(timeout)), parsed.GetValue(json), cancel);
         });
         return command;
@@ -55,7 +61,8 @@ internal static class WaitVerb
         var (open, codes, allCompleted) = (what.Tasks, new List<int>(), true);
         while (true)
         {
-            var seen = await client.WaitManyAsync(what.Group is null ? what with { Tasks = open, Any = true } : what, cancel);
+            var asked = what.Group is null ? what with { Tasks = [.. open.Take(MostAtOnce)], UntilNext = !what.Any } : what;
+            var seen = await client.WaitManyAsync(asked, cancel);
             foreach (var task in seen.Ended)
             {
                 await TellAsync(context, client, task, json, cancel);
@@ -70,7 +77,7 @@ internal static class WaitVerb
                 allCompleted &= removed.State == TaskStateNames.Completed;
                 if (what.Any) return codes[0];
             }
-            open = seen.Open;
+            open = what.Group is null ? [.. seen.Open, .. open.Skip(MostAtOnce)] : seen.Open;
             if (open.Count == 0) return codes is [var only] && what.Group is null ? only : allCompleted ? ExitCodes.Ok : ExitCodes.Fault;
         }
     }

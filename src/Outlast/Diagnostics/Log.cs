@@ -59,6 +59,9 @@ internal static partial class Log
     [LoggerMessage(60, LogLevel.Warning, "The budgets of trees that were there before this host could not be read; each is watched from its next change on: {Failure}")]
     public static partial void StockFailed(this ILogger log, string failure);
 
+    [LoggerMessage(43, LogLevel.Error, "Somebody who is told of what was committed failed at it; it stays committed.")]
+    public static partial void ListenerFailed(this ILogger log, Exception exception);
+
     [LoggerMessage(15, LogLevel.Critical, "An actor of the host has ended; the host does not do its work any more.")]
     public static partial void LoopFailed(this ILogger log, Exception exception);
 

@@ -143,7 +143,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         var notices = open.Sum(s => s.Waiting + s.HandedOver);
         var measured = None.Add("sessions", Text(open.Count)).Add("open", Text(notices)).Add("dropped", Text(sessions.Sum(s => s.Dropped))).Add("neverFetched", Text(pruner.NeverFetched));
         List<string> wrong = [.. courier.Troubles];
-        if (pruner.NeverFetched > 0) wrong.Add($"dropped by this host because nobody fetched them: {pruner.NeverFetched}");
+        if (pruner.NeverFetched > 0) wrong.Add($"dropped by this host because nobody acknowledged them: {pruner.NeverFetched}");
         string? unread = null;
         foreach (var session in open.Take(100))
         {
@@ -156,9 +156,12 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         }
         if (wrong.Count == 0) return new("notices", CheckLevel.Ok, $"{notices} notices of {open.Count} sessions wait to be acknowledged", measured);
         return new("notices", CheckLevel.Warn, string.Join("; ", wrong.Take(10)), measured,
-            unread is null ? null : $"read them: outlast inbox --session {unread} --ack; or, if nobody ever will: outlast session {unread} --close");
+            unread is null ? null : $"read them: outlast inbox --session {Quoted(unread)} --ack; or, if nobody ever will: outlast session {Quoted(unread)} --close");
 
         static string Text(int count) => count.ToString(CultureInfo.InvariantCulture);
+
+        // As one word of a shell, whatever somebody called it.
+        static string Quoted(string name) => name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':' or '@') ? name : $"'{name.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
 
     private async Task<HostCheck> LeftoversAsync(HostFacts facts, CancellationToken cancel)

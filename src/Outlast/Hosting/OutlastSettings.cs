@@ -58,7 +58,7 @@ public sealed class OutlastSettings
         {
             Tasks = values.Time("retention.tasks", new PrunerOptions().Tasks, TimeSpan.Zero, Duration.Max, "How long an ended task and its output are kept, from its end"),
             Tombstones = values.Time("retention.tombstones", new PrunerOptions().Tombstones, TimeSpan.Zero, Duration.Max, "How long a removed task's id still says when and why it was removed"),
-            Notices = values.Time("retention.notices", new PrunerOptions().Notices, TimeSpan.Zero, Duration.Max, "How long a notice waits for somebody to fetch it, before it is dropped and counted as that"),
+            Notices = values.Time("retention.notices", new PrunerOptions().Notices, TimeSpan.Zero, Duration.Max, "How long a notice waits to be acknowledged, before it is dropped and counted as that"),
             Every = values.Time("retention.every", new PrunerOptions().Every, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), "How often what is kept too long is looked for"),
         };
         Delivery = new DeliveryOptions

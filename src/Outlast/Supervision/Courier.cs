@@ -72,7 +72,7 @@ internal sealed class Courier(ITaskStore store, TaskFeed feed, StoreHealth healt
     /// <summary>The session is told at other times from now on.</summary>
     public void PolicyChanged(string session)
     {
-        ForLanesOf(session, static lane => lane.Policy = null);
+        ForLanesOf(session, static lane => lane.PolicyChanged());
         Look(session);
     }
 
@@ -160,8 +160,7 @@ internal sealed class Courier(ITaskStore store, TaskFeed feed, StoreHealth healt
         try
         {
             if (!lane.Road.Channel.Serves(lane.Session)) return Rest.ForEver;
-            lane.Policy ??= (await store.SessionsAsync(lane.Session, _letGo))[0].Policy;
-            if (lane.Policy != SessionPolicy.Push) return Rest.ForEver;
+            if (await lane.PolicyAsync(async () => (await store.SessionsAsync(lane.Session, _letGo))[0].Policy) != SessionPolicy.Push) return Rest.ForEver;
             var finals = lane.Finals;
             batch = await NextAsync(lane);
             if (batch.IsEmpty) return lane.UntilRedelivery(time.GetUtcNow());
@@ -271,14 +270,14 @@ internal sealed class Courier(ITaskStore store, TaskFeed feed, StoreHealth healt
     private sealed class Lane(Road road, string session)
     {
         private TaskCompletionSource _woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _finals;
+        private int _finals, _policyChanges;
+        private (SessionPolicy Policy, int Changes)? _policy;
         // What was handed over up to a number is due again at a time; what is handed over after it is not noted each by each, and waits for the round after that.
         private (long Through, DateTimeOffset Due)? _handedOver;
         private long? _again;
 
         public Road Road => road;
         public string Session => session;
-        public SessionPolicy? Policy;
         public int Failures { get; private set; }
         public string? Failure { get; private set; }
 
@@ -289,6 +288,17 @@ internal sealed class Courier(ITaskStore store, TaskFeed feed, StoreHealth healt
         public int Finals => Volatile.Read(ref _finals);
 
         public void BecameFinal() => Interlocked.Increment(ref _finals);
+
+        /// <summary>When its session is told: read once, and anew after it has changed.</summary>
+        public async ValueTask<SessionPolicy> PolicyAsync(Func<Task<SessionPolicy>> readAsync)
+        {
+            var changes = Volatile.Read(ref _policyChanges);
+            // One that is changed while it is read is read again the next time.
+            if (_policy?.Changes != changes) _policy = (await readAsync(), changes);
+            return _policy!.Value.Policy;
+        }
+
+        public void PolicyChanged() => Interlocked.Increment(ref _policyChanges);
 
         /// <summary>Completes when there may be something new from now on.</summary>
         public Task Woken

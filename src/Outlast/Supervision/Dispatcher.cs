@@ -79,10 +79,15 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     }
 
     /// <summary>Claims nothing more.</summary>
-    /// <param name="exceptAdmitted">But what is admitted all the same.</param>
-    public void Close(bool exceptAdmitted = false)
+    /// <param name="exceptChildren">But children of what runs here: whoever waits for that waits for them as well.</param>
+    public void Close(bool exceptChildren = false)
     {
-        lock (_lock) (_open, _admits) = (false, exceptAdmitted);
+        lock (_lock)
+        {
+            (_open, _admits) = (false, exceptChildren);
+            foreach (var task in _waiting.Values) AdmitNeedsLock(task);
+        }
+        Pump();
     }
 
     /// <summary>Claims again.</summary>
@@ -96,20 +101,8 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         Pump();
     }
 
-    /// <summary>These are claimed although nothing else is.</summary>
-    public void Admit(IEnumerable<TaskId> tasks)
-    {
-        lock (_lock)
-        {
-            if (_open || !_admits) return;
-            foreach (var id in tasks)
-                if (_waiting.TryGetValue(id, out var task) && task.NotBefore is null) _ready.Admit(task);
-        }
-        Pump();
-    }
-
     /// <summary>Takes a place under every key of a task before it exists.</summary>
-    /// <exception cref="FullException">There is none, or who waits for one comes first.</exception>
+    /// <exception cref="FullException">There is none.</exception>
     public Reservation Reserve(in LimitedTask task)
     {
         lock (_lock)
@@ -121,7 +114,9 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
                 _ready.Leave(lane);
                 throw new FullException(full.Key.ToString(), full.Taken, full.Max);
             }
-            return new(NewPlaceNeedsLock(lane, null));
+            var place = NewPlaceNeedsLock(lane, null);
+            _ready.Leave(lane);
+            return new(place);
         }
     }
 
@@ -133,7 +128,8 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         {
             if (record.State != TaskState.Queued)
             {
-                if (!_waiting.TryGetValue(record.Id, out var gone)) return;
+                // What waits again was told of late may be what it was before.
+                if (!_waiting.TryGetValue(record.Id, out var gone) || record.Version < gone.Version) return;
                 ForgetNeedsLock(gone);
             }
             else if (!_waiting.ContainsKey(record.Id) && StartsAtOnceNeedsLock(record) is { } lane)
@@ -143,7 +139,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             }
             else
             {
-                EnqueueNeedsLock(record.Id, LimitedTask.Of(record), new(record.FirstInLine, record.Spec.Priority, record.Number), record.NotBefore);
+                EnqueueNeedsLock(record.Id, LimitedTask.Of(record), new(record.FirstInLine, record.Spec.Priority, record.Number), record.NotBefore, record.Version);
                 RememberNeedsLock(record);
             }
         }
@@ -173,7 +169,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
     {
         lock (_lock)
         {
-            foreach (var task in tasks) EnqueueNeedsLock(task.Id, LimitedTask.Of(task), new(task.FirstInLine, task.Priority, task.Number), task.NotBefore);
+            foreach (var task in tasks) EnqueueNeedsLock(task.Id, LimitedTask.Of(task), new(task.FirstInLine, task.Priority, task.Number), task.NotBefore, task.Version);
         }
         Pump();
     }
@@ -186,6 +182,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             if (!_waiting.TryGetValue(id, out var task) || task.NotBefore is not { } at || at > time.GetUtcNow()) return;
             task.NotBefore = null;
             _ready.Add(task);
+            AdmitNeedsLock(task);
         }
         Pump();
     }
@@ -295,13 +292,20 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         return null;
     }
 
-    private void EnqueueNeedsLock(TaskId id, in LimitedTask limited, QueueOrder order, DateTimeOffset? notBefore)
+    private void EnqueueNeedsLock(TaskId id, in LimitedTask limited, QueueOrder order, DateTimeOffset? notBefore, long version)
     {
         if (_waiting.ContainsKey(id)) return;
-        var task = new QueuedTask(id, order, _ready.Enter(limited));
+        var task = new QueuedTask(id, order, _ready.Enter(limited), limited.Parent, version);
         _waiting.Add(id, task);
         if (notBefore is { } at && at > time.GetUtcNow()) task.NotBefore = at;
         else _ready.Add(task);
+        AdmitNeedsLock(task);
+    }
+
+    /// <summary>It is claimed although nothing else is, where that is so.</summary>
+    private void AdmitNeedsLock(QueuedTask task)
+    {
+        if (!_open && _admits && task.NotBefore is null && task.Parent is { } parent && attempts.Find(parent) is not null) _ready.Admit(task);
     }
 
     private void RememberNeedsLock(TaskRecord record)

@@ -14,7 +14,7 @@ internal sealed class Inbox(ITaskStore store, ITaskClient tasks, TaskFeed feed, 
     public async Task<NoticePage> FetchAsync(InboxQuery query, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(query);
-        await FinishConsumptionsAsync(query.Session, cancel);
+        if (!query.Continues) await FinishConsumptionsAsync(query.Session, cancel);
         return await ReadAsync(query, HandOverAsync, cancel);
     }
 

@@ -52,11 +52,11 @@ internal sealed class LimitTable
         if (task.Parent is { } parent) Add(LimitKey.OfParent(parent), _each.GetValueOrDefault(LimitScope.Parent));
         foreach (var (label, value) in task.Labels)
         {
-            Add(LimitKey.OfLabel(label, value), _eachValue.GetValueOrDefault(label));
-            Add(LimitKey.OfLabel(label), 0);
+            Add(LimitKey.OfStored(LimitScope.Label, label, value), _eachValue.GetValueOrDefault(label));
+            Add(LimitKey.OfStored(LimitScope.Label, label), 0);
         }
-        if (task.Session is { } session) Add(LimitKey.OfSession(session), _each.GetValueOrDefault(LimitScope.Session));
-        if (task is { Kind: TaskKind.Handler, Subject: { } handler }) Add(LimitKey.OfHandler(handler), _each.GetValueOrDefault(LimitScope.Handler));
+        if (task.Session is { } session) Add(LimitKey.OfStored(LimitScope.Session, session), _each.GetValueOrDefault(LimitScope.Session));
+        if (task is { Kind: TaskKind.Handler, Subject: { } handler }) Add(LimitKey.OfStored(LimitScope.Handler, handler), _each.GetValueOrDefault(LimitScope.Handler));
 
         void Add(LimitKey key, int forEach)
         {

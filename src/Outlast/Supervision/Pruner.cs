@@ -15,7 +15,7 @@ public sealed class PrunerOptions
     /// <value>One year.</value>
     public TimeSpan Tombstones { get; init; } = TimeSpan.FromDays(365);
 
-    /// <summary>How long a notice waits for somebody to fetch it; then it is dropped, in plain sight, and keeps its task no longer.</summary>
+    /// <summary>How long a notice waits to be acknowledged; then it is dropped, in plain sight, and keeps its task no longer.</summary>
     /// <value>90 days.</value>
     public TimeSpan Notices { get; init; } = TimeSpan.FromDays(90);
 
@@ -31,7 +31,7 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
     private bool _unfinished = true;
     private int _neverFetched;
 
-    /// <summary>How many notices this host has dropped because nobody fetched them.</summary>
+    /// <summary>How many notices this host has dropped because nobody acknowledged them.</summary>
     public int NeverFetched => Volatile.Read(ref _neverFetched);
 
     /// <summary>Prunes now and then. Never ends before <paramref name="letGo"/>.</summary>
@@ -75,7 +75,7 @@ internal sealed class Pruner(ITaskStore store, TaskFeed feed, DataFolder folder,
 
     private async Task DropNeverFetchedAsync(DateTimeOffset before, CancellationToken letGo)
     {
-        var reason = $"nobody fetched it for {Duration.Format(options.Notices)}";
+        var reason = $"nobody acknowledged it for {Duration.Format(options.Notices)}";
         foreach (var session in await store.AddresseesAsync(letGo))
         {
             var dropped = 0;

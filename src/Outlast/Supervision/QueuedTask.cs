@@ -8,11 +8,15 @@ internal readonly record struct QueueOrder(bool FirstInLine, int Priority, long 
 }
 
 /// <summary>A task that waits for its turn, or for its time.</summary>
-internal sealed class QueuedTask(TaskId id, QueueOrder order, Lane lane)
+internal sealed class QueuedTask(TaskId id, QueueOrder order, Lane lane, TaskId? parent = null, long version = 0)
 {
     public TaskId Id => id;
+    public TaskId? Parent => parent;
     public QueueOrder Order => order;
     public Lane Lane { get; set; } = lane;
+
+    /// <summary>That of the record that says that it waits.</summary>
+    public long Version => version;
 
     /// <summary>Set while its time has not come.</summary>
     public DateTimeOffset? NotBefore { get; set; }

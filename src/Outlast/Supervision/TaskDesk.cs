@@ -213,7 +213,6 @@ internal sealed class TaskDesk(
         if (repeated) return SnapRepeated(records);
         asked.Accept(records);
         reserved.Assign(dispatcher, records);
-        if (_door is Door.ForChildren) dispatcher.Admit(records.Where(r => RunsHere(r.Parent)).Select(r => r.Id));
         return [.. records.Select(Snap)];
     }
 
@@ -235,6 +234,9 @@ internal sealed class TaskDesk(
     private (string Field, string Problem)? FindBreach(TaskSpec spec) =>
         // Not when it is read: a submission that is repeated under its key is the one that came in time.
         spec.StartBy <= time.GetUtcNow() ? ("startBy", "has passed")
+        : spec.Session is { } session && string.IsNullOrWhiteSpace(session) ? ("session", "is blank")
+        : spec.Group is { } group && string.IsNullOrWhiteSpace(group) ? ("group", "is blank")
+        : spec.Labels.Keys.Any(string.IsNullOrWhiteSpace) ? ("labels", "has a key that is blank")
         : spec is { Notify: NotifyPolicy.Last, Group: null } ? ("notify", "'last' needs a group, whose last end it is")
         : runners.Has(spec.Kind) ? dropping.FindBreach(spec) ?? runners.For(spec.Kind).FindBreach(spec) : ("kind", $"this host runs no tasks of kind {Names.Of(spec.Kind)}");
 

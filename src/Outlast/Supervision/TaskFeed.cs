@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Outlast.Diagnostics;
 using Outlast.Storage;
 
 namespace Outlast.Supervision;
 
 /// <summary>Tells waiters and streams of the same host what has been committed. Holds no history: who comes late reads the store.</summary>
-internal sealed class TaskFeed
+internal sealed class TaskFeed(ILogger<TaskFeed>? log = null)
 {
     private readonly ConcurrentDictionary<TaskId, Waiters> _waiters = new();
     private readonly Lock _lock = new();
@@ -31,16 +33,32 @@ internal sealed class TaskFeed
     /// <summary>Announces what a commit has made durable.</summary>
     public void Publish(CommitVerdict committed)
     {
-        Committed?.Invoke(committed);
+        Tell(Committed, committed);
         foreach (var record in committed.Records)
         {
-            Changed?.Invoke(record);
+            Tell(Changed, record);
             if (!record.State.IsTerminal()) continue;
-            if (HasEndOf(record.Id, committed.Events)) Ended?.Invoke(record);
+            if (HasEndOf(record.Id, committed.Events)) Tell(Ended, record);
             if (_waiters.TryGetValue(record.Id, out var waiters)) waiters.Ended.TrySetResult(record);
         }
         if (!committed.Events.IsDefaultOrEmpty) Nudge(committed.Events[^1].Seq);
         Notices.Publish(committed.Notices);
+    }
+
+    /// <summary>What has been written has been written: somebody who fails when he is told of it keeps it from nobody else.</summary>
+    private void Tell<T>(Action<T>? told, T what)
+    {
+        foreach (var one in Delegate.EnumerateInvocationList(told))
+        {
+            try
+            {
+                one(what);
+            }
+            catch (Exception e)
+            {
+                log?.ListenerFailed(e);
+            }
+        }
     }
 
     /// <summary>Wakes whoever waits for events.</summary>

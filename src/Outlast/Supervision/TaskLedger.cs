@@ -20,7 +20,7 @@ internal sealed class TaskLedger
     public TaskLedger(ITaskStore store, TaskFeed feed, StoreHealth health, TreeOptions tree, TimeProvider time)
     {
         (_store, _feed, _health, _tree, _time) = (store, feed, health, tree, time);
-        _lanes = new(WriteTogetherAsync);
+        _lanes = new(WriteTogetherAsync, static (work, why) => work.Fail(why));
     }
 
     /// <summary>Makes tasks durable in one commit, and what those above them count with them.</summary>

@@ -22,7 +22,7 @@ internal sealed class TaskWaits(ITaskStore store, TaskLedger ledger, TaskFeed fe
             {
                 var ids = command.Group is null ? command.Tasks : await MembersAsync(command.Group, command.Session, cancel);
                 using var ends = new Ends(feed, ids);
-                var seen = await LookAsync(ids, command.Any, cancel);
+                var seen = await LookAsync(ids, command.Any || command.UntilNext, cancel);
                 // What joined a group meanwhile belongs to it: it is over when all that there are have ended.
                 if (seen.Done || patience.IsCompleted || time.GetElapsedTime(start) >= command.Timeout) return seen;
                 await WaitForAsync(command, seen.Open, ends, patience, cancel);
@@ -39,7 +39,7 @@ internal sealed class TaskWaits(ITaskStore store, TaskLedger ledger, TaskFeed fe
     {
         using var edge = command.Waiter is { } waiter ? await graph.BeginAsync(waiter, open, command.Any, cancel) : null;
         using var lent = command.Waiter is { } lender ? attempts.Find(lender)?.BeginWait() : null;
-        await Task.WhenAny(ends.Of(open, command.Any), patience);
+        await Task.WhenAny(ends.Of(open, command.Any || command.UntilNext), patience);
     }
 
     private async Task<WaitedFor> LookAsync(ImmutableArray<TaskId> ids, bool any, CancellationToken cancel)

@@ -2,7 +2,9 @@ namespace Outlast.Supervision;
 
 /// <summary>Work that touches more than one record of a tree, written one commit after the other: what comes while one is written goes into the next together, so that a parent is written once for all of its children that end meanwhile.</summary>
 /// <remarks>Nobody waits for a timer. Two trees do not wait for each other. That a record is changed elsewhere too is no harm: its version tells, and all is decided anew.</remarks>
-internal sealed class TreeLanes<TWork>(Func<IReadOnlyList<TWork>, Task> write)
+/// <param name="write">Writes some and answers each.</param>
+/// <param name="fail">Answers one that could not be written for a reason that was not foreseen.</param>
+internal sealed class TreeLanes<TWork>(Func<IReadOnlyList<TWork>, Task> write, Action<TWork, Exception> fail)
 {
     private const int MostTogether = 1_000;
     private readonly Lock _lock = new();
@@ -29,7 +31,15 @@ internal sealed class TreeLanes<TWork>(Func<IReadOnlyList<TWork>, Task> write)
         List<TWork> works = [first];
         while (works.Count > 0)
         {
-            await write(works);
+            try
+            {
+                await write(works);
+            }
+            catch (Exception e)
+            {
+                // The tree goes on whatever became of these.
+                works.ForEach(work => fail(work, e));
+            }
             works = TakeNext(root);
         }
     }

@@ -264,6 +264,44 @@ public sealed class OutputStreamTests
     }
 
     [Fact]
+    public async Task Who_follows_is_shown_every_attempt_in_turn_however_fast_they_come()
+    {
+        await using var host = await ApiHost.StartAsync();
+        var task = host.Tasks.Add();
+        var id = task.Id.ToString();
+        host.Tasks.Print(task.Id, "one"u8);
+        await using var messages = host.Client.StreamOutputAsync(id).GetAsyncEnumerator();
+        Assert.True(await messages.MoveNextAsync().AsTask().Soon());
+        host.Tasks.NextAttempt(task.Id);
+        host.Tasks.Print(task.Id, "two"u8);
+        host.Tasks.NextAttempt(task.Id);
+        host.Tasks.NextAttempt(task.Id);
+        host.Tasks.Print(task.Id, "four"u8);
+        host.Tasks.End(task.Id);
+
+        var (raw, begun) = (new StringBuilder(), new List<int>());
+        var end = await host.Client.FollowOutputAsync(new OutputSource(id, Attempt: 1), 1, (bytes, _) =>
+        {
+            raw.Append(Encoding.ASCII.GetString(bytes.Span));
+            return ValueTask.CompletedTask;
+        }, beginAttempt: begun.Add).Soon();
+        Assert.Equal((4L, "netwofour"), (end, raw.ToString()));
+        Assert.Equal([2, 3, 4], begun);
+
+        List<OutputFrame> frames = [messages.Current];
+        while (await messages.MoveNextAsync().AsTask().Soon()) frames.Add(messages.Current);
+        Assert.Equal(["one", "two", "four"], frames.OfType<OutputFrame.Chunk>().Select(c => Encoding.ASCII.GetString(c.Bytes.Span)));
+        Assert.Equal([new OutputFrame.Gap(3, 0, "attempt"), new OutputFrame.Gap(3, 0, "attempt")], frames.OfType<OutputFrame.Gap>());
+
+        // A cursor says whose offset it is.
+        var again = await (await host.GetAsync($"/v1/tasks/{id}/output/stream", ("Last-Event-ID", "2:1"))).Content.ReadAsStringAsync();
+        Assert.Contains("id: 2:3\ndata: {\"offset\":1,\"text\":\"wo\"}", again, StringComparison.Ordinal);
+        Assert.Contains("id: 3:0\ndata: {\"from\":3,\"to\":0,\"why\":\"attempt\",\"attempt\":3}", again, StringComparison.Ordinal);
+        Assert.Contains("id: 4:4\ndata: {\"offset\":0,\"text\":\"four\"}", again, StringComparison.Ordinal);
+        await (await host.GetAsync($"/v1/tasks/{id}/output/stream", ("Last-Event-ID", "x:1"))).ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid);
+    }
+
+    [Fact]
     [Trait("Requirement", "D5")]
     public async Task A_log_that_was_cut_by_its_command_is_marked_with_the_amount_and_offsets_never_go_back()
     {

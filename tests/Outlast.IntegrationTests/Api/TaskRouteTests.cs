@@ -252,6 +252,7 @@ public sealed class TaskRouteTests
     [InlineData("state=", "state")]
     [InlineData("state=,", "state")]
     [InlineData("kind=", "kind")]
+    [InlineData("kind=process,handler", "kind")]
     [InlineData("session=", "session")]
     [InlineData("session=%20", "session")]
     [InlineData("parent=", "parent")]

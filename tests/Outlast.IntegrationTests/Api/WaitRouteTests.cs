@@ -45,7 +45,7 @@ public sealed class WaitRouteTests
     [InlineData("?task=17", "task", "'17' is no whole task id")]
     [InlineData("?task=01k9zq2m9xe4q1dz5w3h7t8v0a&group=g", "group", "is given as well as task; give one of them")]
     [InlineData("?task=01k9zq2m9xe4q1dz5w3h7t8v0a&session=s", "session", "says whose group is meant; without a group it says nothing")]
-    [InlineData("?group=g&for=some", "for", "'some' is not one of any, all")]
+    [InlineData("?group=g&for=some", "for", "'some' is not one of any, all, next")]
     [InlineData("?group=g&wait=soon", "wait", "'soon' is no duration; write 90s, 10m or PT10M")]
     [InlineData("?group=g&until=x", "until", "is not known here")]
     public async Task What_cannot_be_understood_is_named(string query, string field, string text)

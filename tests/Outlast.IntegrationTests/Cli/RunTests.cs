@@ -33,6 +33,19 @@ public sealed class RunTests
     }
 
     [Fact]
+    public async Task In_the_foreground_every_attempt_is_shown_however_fast_they_come()
+    {
+        await using var folder = new OutlastFolder(("OUTLAST_SESSION", "me"));
+
+        var ran = await folder.RunAsync("run", "--group", "g", "--retry", "4", "--retry-backoff", "0s", "--", "sh", "-c", "echo $OUTLAST_ATTEMPT; exit 3");
+
+        Assert.Equal((3, "1\n2\n3\n4\n5\n"), (ran.Code, ran.Output));
+        Assert.Contains("attempt 5 begins", ran.Error, StringComparison.Ordinal);
+        // The session that the one verb takes from where it is called, the other takes too.
+        Assert.Equal(1, (await folder.RunAsync("wait", "--group", "g")).Code);
+    }
+
+    [Fact]
     public async Task A_usage_error_names_the_option_as_typed()
     {
         await using var folder = new OutlastFolder();

@@ -42,6 +42,26 @@ public sealed class MappedRoutesTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-80")]
+    public async Task A_page_of_another_origin_is_refused_and_whoever_acts_is_named_as_the_program_knows_him()
+    {
+        await using var app = await StartAsync(a => a.MapOutlast().RequireAuthorization());
+        using var client = ClientOf(app);
+        client.DefaultRequestHeaders.Add("Who", "operator");
+        client.DefaultRequestHeaders.Add("Outlast-Via", "cli");
+        var task = new StringContent("""{"handler": "absent"}""", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
+
+        using var foreign = new HttpRequestMessage(HttpMethod.Post, "/v1/tasks") { Content = task, Headers = { { "Origin", "http://evil.example" } } };
+        await (await client.SendAsync(foreign)).ProblemAsync(HttpStatusCode.Forbidden, "urn:outlast:forbidden");
+        using var own = new HttpRequestMessage(HttpMethod.Put, "/v1/sessions/s") { Content = new StringContent("""{"notify": "hold"}"""), Headers = { { "Origin", client.BaseAddress!.GetLeftPart(UriPartial.Authority) } } };
+        Assert.Equal(HttpStatusCode.OK, (await client.SendAsync(own)).StatusCode);
+
+        using var submitted = await client.PostAsync("/v1/tasks", new StringContent("""{"handler": "nothing"}"""));
+        var events = await client.GetStringAsync($"/v1/events?task={(await submitted.JsonAsync()).GetProperty("id").GetString()}");
+        Assert.Contains("\"id\":\"operator\",\"via\":\"http\"", events, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Or_that_everybody_may()
     {
         await using var app = await StartAsync(a => a.MapOutlast().AllowAnonymous());
@@ -74,7 +94,7 @@ public sealed class MappedRoutesTests
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = "Outlast.IntegrationTests", ContentRootPath = folder.Path });
         builder.Logging.ClearProviders();
         builder.WebHost.UseSetting("urls", "http://127.0.0.1:0");
-        builder.Services.AddOutlast(builder.Configuration.GetSection("Outlast")).UseSqlite(folder.File("data"));
+        builder.Services.AddOutlast(builder.Configuration.GetSection("Outlast")).UseSqlite(folder.File("data")).AddHandler("nothing", _ => Task.CompletedTask);
         builder.Services.AddHealthChecks().AddOutlast();
         builder.Services.AddAuthentication(ByHeader.Scheme).AddScheme<AuthenticationSchemeOptions, ByHeader>(ByHeader.Scheme, null);
         builder.Services.AddAuthorization();

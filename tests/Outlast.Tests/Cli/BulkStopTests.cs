@@ -17,6 +17,16 @@ public sealed class BulkStopTests
         Assert.Empty(Tops(open));
     }
 
+    [Fact]
+    public void What_was_detached_is_not_reached_by_the_stop_of_its_parent_and_stopped_for_itself()
+    {
+        var detached = Of(3, 1) with { Spec = Of(3).Spec with { Detached = true } };
+        IReadOnlyList<TaskView> open = [Of(4, 3), detached, Of(2, 1), Of(1)];
+
+        Assert.Equal([(1, 1), (3, 1)], Tops(open, 1, 2, 3, 4));
+        Assert.Equal([(1, 1)], Tops(open, 1, 2));
+    }
+
     private static (long, int)[] Tops(IReadOnlyList<TaskView> open, params int[] fitting) => [.. BulkStop.Tops([.. open.Where(t => fitting.Contains((int)t.Number))], open).Select(t => (t.Task.Number, t.Below))];
 
     private static TaskView Of(int number, int? parent = null) =>

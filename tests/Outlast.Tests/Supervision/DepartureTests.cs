@@ -145,6 +145,28 @@ public sealed class DepartureTests
     }
 
     [Fact]
+    [Trait("Requirement", "A20")]
+    public async Task A_drain_starts_the_children_that_what_it_waits_for_has_queued_before()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "2"));
+        var (top, parent) = await host.RunAsync();
+        var (_, first) = await host.RunAsync(parent: top);
+        var (_, second) = await host.RunAsync(parent: top);
+        var queued = (await host.SubmitAsync(parent: top)).Record.Id;
+        var stranger = (await host.SubmitAsync()).Record.Id;
+        var drain = host.Departure.PrepareAsync(new(DepartureMode.Drain, SupervisedHost.Somebody));
+        await host.DrainingAsync();
+
+        first.End(0);
+        (await host.Runner.AttemptOf(queued)).End(0);
+        second.End(0);
+        parent.End(0);
+        var left = await host.PassingUntil(drain);
+        Assert.Equal((0, 1), (left.Running, left.Queued));
+        Assert.Equal(TaskState.Queued, (await host.ReadAsync(stranger)).State);
+    }
+
+    [Fact]
     public async Task A_shutdown_that_waits_for_nothing_takes_no_children_even_if_it_comes_during_a_drain()
     {
         await using var host = await SupervisedHost.StartAsync();

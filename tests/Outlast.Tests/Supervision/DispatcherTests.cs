@@ -77,6 +77,35 @@ public sealed class DispatcherTests
     }
 
     [Fact]
+    public async Task What_was_told_late_does_not_take_who_waits_again_out_of_the_queue()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));
+        var (_, running) = await host.RunAsync();
+        var queued = await host.ReadAsync((await host.SubmitAsync()).Record.Id);
+        host.Dispatcher.Look(queued with { Version = queued.Version - 1, State = TaskState.Running });
+        Assert.Equal(1, host.Dispatcher.Queued);
+        running.End(0);
+        await host.Runner.AttemptOf(queued.Id);
+    }
+
+    [Fact]
+    public async Task Who_fails_when_he_is_told_of_a_commit_keeps_it_from_nobody_else()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        host.Feed.Changed += _ => throw new InvalidOperationException("a listener of somebody's");
+        host.Feed.Committed += _ => throw new InvalidOperationException("another");
+        var heard = 0;
+        host.Feed.Ended += _ => heard++;
+        var (parent, parentWork) = await host.RunAsync();
+        var (child, work) = await host.RunAsync(parent: parent);
+        work.End(0);
+        await host.EndOf(child);
+        parentWork.End(0);
+        await host.EndOf(parent);
+        Assert.Equal(2, heard);
+    }
+
+    [Fact]
     public async Task A_place_is_taken_back_when_the_end_that_freed_it_is_not_written()
     {
         var store = new FailingStore();

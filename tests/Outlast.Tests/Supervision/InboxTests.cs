@@ -190,6 +190,33 @@ public sealed class InboxTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-43")]
+    public async Task A_reader_that_goes_on_has_not_come_back_and_consumes_nothing()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        var id = await EndAsync(host, "s");
+        await host.Inbox.ConsumeAsync("s", id);
+        Assert.Single((await host.Inbox.FetchAsync(new("s", Continues: true))).Notices);
+        // The answer never got there.
+        host.Inbox.Unread("s", id);
+        Assert.Single((await host.Inbox.FetchAsync(new("s"))).Notices);
+
+        await host.Inbox.ConsumeAsync("s", id);
+        Assert.Empty((await host.Inbox.FetchAsync(new("s"))).Notices);
+    }
+
+    [Fact]
+    public async Task What_doctor_says_to_type_is_one_word_whatever_a_session_is_called()
+    {
+        using var scratch = new ScratchFolder();
+        await using var host = await SupervisedHost.StartAsync(folder: new(scratch.Path));
+        await EndAsync(host, "it's; reboot");
+        host.Time.Advance(TimeSpan.FromDays(8));
+        var notices = Assert.Single(await host.Status.ExamineAsync(), c => c.Name == "notices");
+        Assert.Contains(@"outlast inbox --session 'it'\''s; reboot' --ack", notices.Do, StringComparison.Ordinal);
+    }
+
+    [Fact]
     [Trait("Requirement", "S2293-3")]
     [Trait("Requirement", "U-03")]
     public async Task What_nobody_fetched_is_dropped_in_plain_sight_after_its_time_and_holds_its_task_until_then()
@@ -206,7 +233,7 @@ public sealed class InboxTests
         await host.Pruner.PruneAsync(default);
         Assert.Equal(1, host.Pruner.NeverFetched);
         await Assert.ThrowsAsync<TaskRemovedException>(() => host.ReadAsync(id));
-        Assert.Contains(await host.Status.ExamineAsync(), c => c.Name == "notices" && c.Level == CheckLevel.Warn && c.Text.Contains("because nobody fetched them: 1", StringComparison.Ordinal));
+        Assert.Contains(await host.Status.ExamineAsync(), c => c.Name == "notices" && c.Level == CheckLevel.Warn && c.Text.Contains("because nobody acknowledged them: 1", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -57,6 +57,34 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task A_key_without_a_name_is_refused_and_one_that_is_stored_all_the_same_holds_up_nothing()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: [("concurrency.limits", "label:gpu=1, session:*=1")]);
+        Assert.Equal("has a key that is blank", (await Assert.ThrowsAsync<InvalidTaskException>(() => host.SubmitAsync(Spec(null, " ")))).Errors["labels"].Single());
+        Assert.Equal("is blank", (await Assert.ThrowsAsync<InvalidTaskException>(() => host.SubmitAsync(Spec(" ")))).Errors["session"].Single());
+        Assert.Empty((await host.Client.ListAsync(new())).Tasks);
+
+        Assert.True(LimitRule.TryParse("label:gpu", 1, out var rule, out _));
+        var table = new LimitTable(new() { Limits = [rule] });
+        Assert.NotEmpty(table.Of(new(TaskKind.Process, null, " ", ImmutableSortedDictionary<string, string>.Empty.Add("", "x"), null)));
+    }
+
+    [Fact]
+    public async Task What_was_refused_or_has_ended_leaves_no_key_behind()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: [("concurrency.limits", "session:*=1"), ("concurrency.processes", "8")]);
+        for (var i = 0; i < 5; i++)
+        {
+            var (id, attempt) = await host.RunAsync(Spec($"s{i}") with { RefuseWhenFull = true });
+            await Assert.ThrowsAsync<FullException>(() => host.SubmitAsync(Spec($"s{i}") with { RefuseWhenFull = true }));
+            attempt.End(0);
+            await host.EndOf(id);
+        }
+        await Eventually.TrueAsync(() => host.Dispatcher.Taken == 0, "every place is free");
+        Assert.DoesNotContain(host.Dispatcher.Counts, c => c.Key.Scope == LimitScope.Session);
+    }
+
+    [Fact]
     public async Task The_larger_priority_goes_first_then_the_smaller_number()
     {
         await using var host = await SupervisedHost.StartAsync(settings: ("concurrency.processes", "1"));

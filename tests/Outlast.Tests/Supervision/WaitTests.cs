@@ -126,6 +126,24 @@ public sealed class WaitTests
     }
 
     [Fact]
+    public async Task A_wait_for_all_that_tells_of_each_returns_with_the_next_and_is_refused_where_one_of_them_never_ends()
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: Roomy);
+        var (parent, _) = await host.RunAsync();
+        var (child, _) = await host.RunAsync(parent: parent);
+        var (other, otherWork) = await host.RunAsync();
+        var (third, _) = await host.RunAsync();
+        var step = new WaitCommand { UntilNext = true, Timeout = TimeSpan.FromHours(1) };
+
+        await Assert.ThrowsAsync<WaitCycleException>(() => host.Client.WaitManyAsync(step with { Tasks = [other, parent], Waiter = child }));
+        var next = host.Client.WaitManyAsync(step with { Tasks = [other, third], Waiter = child });
+        await Eventually.TrueAsync(() => host.Attempts.Find(child)!.IsWaiting, "it waits");
+        otherWork.End(0);
+        var seen = await next.Soon();
+        Assert.Equal((true, other, third), (seen.Done, Assert.Single(seen.Ended).Record.Id, Assert.Single(seen.Open)));
+    }
+
+    [Fact]
     public async Task Of_two_waits_that_close_a_circle_the_later_one_is_refused()
     {
         var store = new InMemoryTaskStore();
