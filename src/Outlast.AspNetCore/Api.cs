@@ -47,10 +47,15 @@ internal sealed class Api(IServiceProvider services, IHostApplicationLifetime li
 
     public static async Task AnswerAsync<T>(HttpContext context, int status, T value, JsonTypeInfo<T> type)
     {
+        Announce(context, status);
+        await JsonSerializer.SerializeAsync(context.Response.BodyWriter, value, type, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    public static void Announce(HttpContext context, int status)
+    {
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
         context.Response.Headers.CacheControl = "no-store";
-        await JsonSerializer.SerializeAsync(context.Response.BodyWriter, value, type, context.RequestAborted).ConfigureAwait(false);
     }
 
     /// <summary>A route whose every fault becomes a problem; or, once it has begun to answer, a broken connection, which nobody can mistake for a whole answer.</summary>

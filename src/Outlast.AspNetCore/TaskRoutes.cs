@@ -8,7 +8,7 @@ namespace Outlast.AspNetCore;
 /// <summary>Tasks: submitted, read, listed, stopped, extended, run again, removed.</summary>
 internal sealed class TaskRoutes(Api api)
 {
-    private const int LongestKey = 200, LongestAnswer = 64 * 1024;
+    private const int LongestKey = 200, LongestAnswer = 64 * 1024, Portion = 100;
 
     public async Task SubmitAsync(HttpContext context)
     {
@@ -76,11 +76,28 @@ internal sealed class TaskRoutes(Api api)
         };
         var live = query.Flag("live");
         query.ThrowIfAny();
-        var page = await api.Tasks.ListAsync(wanted, context.RequestAborted).ConfigureAwait(false);
-        IReadOnlyList<TaskView> tasks = [.. page.Tasks.Select(TaskViews.Of)];
-        if (live) tasks = await MeasureAsync(context, tasks).ConfigureAwait(false);
-        var view = new TaskListView(tasks, page.Next?.ToString(CultureInfo.InvariantCulture));
-        await Api.AnswerAsync(context, StatusCodes.Status200OK, view, OutlastJson.Wire.TaskListView).ConfigureAwait(false);
+        var left = wanted.Limit;
+        var page = await api.Tasks.ListAsync(wanted with { Limit = Math.Min(left, Portion) }, context.RequestAborted).ConfigureAwait(false);
+        // A long page goes out as it is read: a thousand tasks at once would be a tenth of what a host may take.
+        Api.Announce(context, StatusCodes.Status200OK);
+        using var json = new Utf8JsonWriter(context.Response.BodyWriter, new() { Encoder = OutlastJson.Wire.Options.Encoder });
+        json.WriteStartObject();
+        json.WriteStartArray("tasks"u8);
+        while (true)
+        {
+            IReadOnlyList<TaskView> tasks = [.. page.Tasks.Select(TaskViews.Of)];
+            if (live) tasks = await MeasureAsync(context, tasks).ConfigureAwait(false);
+            foreach (var task in tasks) JsonSerializer.Serialize(json, task, OutlastJson.Wire.TaskView);
+            left -= tasks.Count;
+            if (left <= 0 || page.Next is null) break;
+            await json.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+            await context.Response.BodyWriter.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+            page = await api.Tasks.ListAsync(wanted with { Before = page.Next, Limit = Math.Min(left, Portion) }, context.RequestAborted).ConfigureAwait(false);
+        }
+        json.WriteEndArray();
+        if (page.Next is { } next) json.WriteString("nextCursor"u8, next.ToString(CultureInfo.InvariantCulture));
+        json.WriteEndObject();
+        await json.FlushAsync(context.RequestAborted).ConfigureAwait(false);
     }
 
     public async Task ResolveAsync(HttpContext context)

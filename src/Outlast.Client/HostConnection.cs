@@ -101,12 +101,18 @@ internal sealed class HostConnection : IDisposable
     /// <summary>What is left of the time in which a host that is away is tried again. Each success starts a new one.</summary>
     public sealed class Patience(HostConnection connection)
     {
-        private readonly long _start = connection._options.Time.GetTimestamp();
+        private long _start = connection._options.Time.GetTimestamp();
+        private long? _connectedAt;
+
+        /// <summary>The host is there. If that lasts a while, it is a new absence when it breaks, though nothing was said meanwhile.</summary>
+        public void Connected() => _connectedAt = connection._options.Time.GetTimestamp();
 
         /// <summary>Waits for the next try, and asks for the host's new place. False: the time is over.</summary>
         public async Task<bool> HoldAsync(CancellationToken cancel)
         {
             var options = connection._options;
+            if (_connectedAt is { } at && options.Time.GetElapsedTime(at) >= options.Steady) _start = options.Time.GetTimestamp();
+            _connectedAt = null;
             if (options.Time.GetElapsedTime(_start) >= options.RetryFor) return false;
             if (options.HostAway is { } hostAway && await hostAway(cancel).ConfigureAwait(false) is { } address) connection._address = address;
             await Task.Delay(options.RetryPause, options.Time, cancel).ConfigureAwait(false);

@@ -22,4 +22,7 @@ public sealed class OutlastClientOptions
     /// <summary>The clock of retries.</summary>
     /// <value>The system's.</value>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>How long a connection must last for its break to be a new absence of the host, with the whole of <see cref="RetryFor"/> before it.</summary>
+    internal TimeSpan Steady { get; init; } = TimeSpan.FromSeconds(1);
 }

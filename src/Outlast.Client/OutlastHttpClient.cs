@@ -320,6 +320,7 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
         {
             using var response = await _host.SendAsync(
                 () => Get($"{OutputRoute(source)}&follow=true&offset={Invariant(offset)}"), repeatable: true, cancel).ConfigureAwait(false);
+            patience?.Connected();
             var attempt = (int)Math.Max(1, Number(response.Headers, "Outlast-Attempt"));
             // What is asked for after a break is the same attempt's.
             source = source with { Attempt = attempt };
@@ -416,6 +417,7 @@ public sealed partial class OutlastHttpClient(HostAddress address, OutlastClient
                 request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
                 return request;
             }, repeatable: true, cancel).ConfigureAwait(false);
+            patience?.Connected();
             var body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
             await using var bodyDisposal = body.ConfigureAwait(false);
             var messages = SseParser.Create(body).EnumerateAsync(cancel).GetAsyncEnumerator(cancel);

@@ -118,6 +118,32 @@ public sealed class ClientTests
 
     [Fact]
     [Trait("Requirement", "V-07")]
+    public async Task A_stream_on_which_nothing_happens_survives_any_number_of_hosts()
+    {
+        using var scratch = new ScratchFolder();
+        var time = new ManualTime();
+        using var hosts = OutlastServer.Listen(new UnixDomainSocketEndPoint(scratch.File("host.sock")));
+        using var client = new OutlastHttpClient(HostAddress.OfSocket(scratch.File("host.sock")), new() { RetryFor = TimeSpan.FromSeconds(10), RetryPause = TimeSpan.FromSeconds(4), Time = time, Steady = TimeSpan.Zero });
+        using var over = new CancellationTokenSource();
+        await using var frames = client.StreamEventsAsync(cancel: over.Token).GetAsyncEnumerator();
+        var next = frames.MoveNextAsync().AsTask();
+        for (var n = 0; n < 5; n++)
+        {
+            using (var connection = await hosts.AcceptAsync())
+            {
+                await ReadAsync(connection);
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray());
+            }
+            await time.WhenArmedAsync(TimeSpan.FromSeconds(4));
+            Assert.False(next.IsCompleted, next.Exception?.ToString());
+            time.Advance(TimeSpan.FromSeconds(4));
+        }
+        await over.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next.Soon());
+    }
+
+    [Fact]
+    [Trait("Requirement", "V-07")]
     public async Task What_may_be_done_once_only_is_repeated_where_the_host_had_not_begun_with_it()
     {
         using var scratch = new ScratchFolder();
@@ -135,12 +161,12 @@ public sealed class ClientTests
             Assert.Contains("+30m", await ReadAsync(connection), StringComparison.Ordinal);
         }
         Assert.True((await Assert.ThrowsAsync<HostUnreachableException>(() => extended.Soon())).MaybeDone);
+    }
 
-        static async Task<string> ReadAsync(Socket connection)
-        {
-            var bytes = new byte[4096];
-            return Encoding.ASCII.GetString(bytes, 0, await connection.ReceiveAsync(bytes));
-        }
+    private static async Task<string> ReadAsync(Socket connection)
+    {
+        var bytes = new byte[4096];
+        return Encoding.ASCII.GetString(bytes, 0, await connection.ReceiveAsync(bytes));
     }
 
     [Fact]
