@@ -211,6 +211,19 @@ public sealed class TaskRouteTests
     }
 
     [Fact]
+    public async Task A_long_page_is_read_in_pieces_and_is_one_page_to_the_caller()
+    {
+        await using var host = await ApiHost.StartAsync();
+        for (var i = 0; i < 250; i++) host.Tasks.Add();
+        var page = await host.Client.ListAsync(new() { Limit = 230 });
+        Assert.Equal(Enumerable.Range(21, 230).Reverse().Select(n => (long)n), page.Tasks.Select(t => t.Number));
+        Assert.Equal("21", page.NextCursor);
+        Assert.Equal([100, 100, 30], host.Tasks.Queries.Select(q => q.Limit));
+        var rest = await host.Client.ListAsync(new() { Limit = 1000, Cursor = page.NextCursor });
+        Assert.Equal((20, null), (rest.Tasks.Count, rest.NextCursor));
+    }
+
+    [Fact]
     [Trait("Requirement", "V-22")]
     public async Task One_list_goes_over_all_sessions_and_every_filter_reaches_the_query()
     {
@@ -232,11 +245,11 @@ public sealed class TaskRouteTests
             Label = "repo=x",
             Text = "50% é",
             Cursor = "99",
-            Limit = 1000,
+            Limit = 90,
         });
         var query = host.Tasks.Queries[^1];
         Assert.Equal([TaskState.Running, TaskState.TimedOut], query.States.ToArray());
-        Assert.Equal((TaskKind.Process, "a b&c", parent, root, "repo=x", "50% é", 99L, 1000), (query.Kind, query.Session, query.Parent, query.Root, query.Label, query.Text, query.Before, query.Limit));
+        Assert.Equal((TaskKind.Process, "a b&c", parent, root, "repo=x", "50% é", 99L, 90), (query.Kind, query.Session, query.Parent, query.Root, query.Label, query.Text, query.Before, query.Limit));
     }
 
     [Theory]
