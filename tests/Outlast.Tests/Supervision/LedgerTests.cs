@@ -42,6 +42,57 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public async Task An_end_that_cannot_be_written_takes_none_of_its_siblings_with_it_and_says_why()
+    {
+        var store = new FailingStore { WritesDocuments = true };
+        await using var host = await SupervisedHost.StartAsync(store, settings: ("concurrency.processes", "8"));
+        var (parent, _) = await host.RunAsync();
+        var (fore, foreWork) = await host.RunAsync(parent: parent);
+        var (good, goodWork) = await host.RunAsync(parent: parent);
+        var (bad, badWork) = await host.RunAsync(parent: parent);
+        var disk = new TaskCompletionSource();
+        store.Gate = disk.Task;
+        foreWork.End(0);
+        badWork.Outcome.SetResult(new() { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Result = System.Text.Json.JsonElement.Parse(new string('[', 64) + new string(']', 64)), Output = OutputFacts.Empty with { Bytes = 7 } });
+        goodWork.End(0);
+        disk.SetResult();
+
+        Assert.Equal(TaskState.Completed, (await host.EndOf(fore)).State);
+        Assert.Equal(TaskState.Completed, (await host.EndOf(good)).State);
+        var ended = await host.EndOf(bad);
+        Assert.Equal((TaskState.Failed, EndCause.Error, null, 7), (ended.State, ended.End!.Cause, ended.End.Result, ended.Output.Bytes));
+        Assert.StartsWith("its outcome could not be written: ", ended.End.Reason);
+        Assert.NotNull(ended.End.Error);
+        await Eventually.TrueAsync(() => host.Attempts.Find(bad) is null, "nobody follows it any more");
+    }
+
+    [Fact]
+    [Trait("Requirement", "B24")]
+    public async Task A_child_that_is_submitted_and_stopped_in_one_commit_is_told_by_the_number_that_it_got()
+    {
+        var store = new FailingStore();
+        await using var host = await SupervisedHost.StartAsync(store, settings: ("concurrency.processes", "2"));
+        var (parent, _) = await host.RunAsync(SupervisedHost.Spec() with { Session = "s" });
+        await host.RunAsync(parent: parent);
+        await host.RunAsync(parent: parent);
+        var disk = new TaskCompletionSource();
+        store.Gate = disk.Task;
+        // What comes while the first is written goes into the next commit together.
+        var first = host.SubmitAsync(parent: parent);
+        var together = host.SubmitAsync(SupervisedHost.Spec("late"), parent);
+        var stop = host.Client.StopAsync(parent, new(EndCause.User, SupervisedHost.Somebody));
+        disk.SetResult();
+        await first;
+        var late = (await together).Record;
+        await stop;
+
+        await host.EndOf(late.Id);
+        Assert.Equal(1, late.Version);
+        var notice = Assert.Single(await store.NoticesAsync(new() { Session = "s", Task = late.Id }));
+        Assert.Equal((late.Number, $"Task {late.Number} (late) was stopped: stopped with its parent: task 1 stopped by user."), (notice.Number, notice.Text));
+    }
+
+    [Fact]
     [Trait("Requirement", "U-04")]
     public async Task Nobody_hears_of_an_end_that_is_not_on_disk_yet()
     {
