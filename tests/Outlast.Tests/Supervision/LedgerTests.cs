@@ -87,7 +87,7 @@ public sealed class LedgerTests
         await stop;
 
         await host.EndOf(late.Id);
-        Assert.Equal(1, late.Version);
+        Assert.Equal((TaskState.Stopped, 1L), (late.State, late.Version));
         var notice = Assert.Single(await store.NoticesAsync(new() { Session = "s", Task = late.Id }));
         Assert.Equal((late.Number, $"Task {late.Number} (late) was stopped: stopped with its parent: task 1 stopped by user."), (notice.Number, notice.Text));
     }
