@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Outlast.Lifecycle;
 using Outlast.Runners;
 using Outlast.Supervision;
@@ -42,28 +43,26 @@ public sealed class LedgerTests
     }
 
     [Fact]
-    public async Task An_end_that_cannot_be_written_takes_none_of_its_siblings_with_it_and_says_why()
+    public async Task An_end_that_cannot_be_written_takes_none_with_it_that_came_together_with_it()
     {
         var store = new FailingStore { WritesDocuments = true };
         await using var host = await SupervisedHost.StartAsync(store, settings: ("concurrency.processes", "8"));
         var (parent, _) = await host.RunAsync();
-        var (fore, foreWork) = await host.RunAsync(parent: parent);
-        var (good, goodWork) = await host.RunAsync(parent: parent);
-        var (bad, badWork) = await host.RunAsync(parent: parent);
+        var children = new List<TaskRecord>();
+        for (var i = 0; i < 3; i++) children.Add(await host.ReadAsync((await host.RunAsync(parent: parent)).Id));
+        var tooDeep = JsonElement.Parse(new string('[', 64) + new string(']', 64));
         var disk = new TaskCompletionSource();
         store.Gate = disk.Task;
-        foreWork.End(0);
-        badWork.Outcome.SetResult(new() { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Result = System.Text.Json.JsonElement.Parse(new string('[', 64) + new string(']', 64)), Output = OutputFacts.Empty with { Bytes = 7 } });
-        goodWork.End(0);
+        // What comes while the first is written goes into the next commit together.
+        var (first, bad, good) = (SettleAsync(children[0]), SettleAsync(children[1], tooDeep), SettleAsync(children[2]));
         disk.SetResult();
 
-        Assert.Equal(TaskState.Completed, (await host.EndOf(fore)).State);
-        Assert.Equal(TaskState.Completed, (await host.EndOf(good)).State);
-        var ended = await host.EndOf(bad);
-        Assert.Equal((TaskState.Failed, EndCause.Error, null, 7), (ended.State, ended.End!.Cause, ended.End.Result, ended.Output.Bytes));
-        Assert.StartsWith("its outcome could not be written: ", ended.End.Reason);
-        Assert.NotNull(ended.End.Error);
-        await Eventually.TrueAsync(() => host.Attempts.Find(bad) is null, "nobody follows it any more");
+        Assert.Equal(TaskState.Completed, (await first).Record.State);
+        Assert.Equal(TaskState.Completed, (await good).Record.State);
+        await Assert.ThrowsAsync<JsonException>(() => bad);
+
+        Task<LedgerAnswer> SettleAsync(TaskRecord child, JsonElement? result = null) => host.Ledger.ApplyAsync(
+            child.Id, _ => Transition.Settled(child.Claim!, new() { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Result = result }, null, host.Time.GetUtcNow()), default);
     }
 
     [Fact]
