@@ -32,7 +32,7 @@ internal static class NoticeViews
         Name = session.Name,
         Notify = Names.Of(session.Policy),
         OpenTasks = session.OpenTasks,
-        Queued = session.Waiting,
+        Queued = session.Queued,
         HandedOver = session.HandedOver,
         Dropped = session.Dropped,
     };

@@ -70,7 +70,7 @@ public sealed record Notice(
 /// <param name="Kind">What it tells of.</param>
 /// <param name="At">When it happened.</param>
 /// <param name="Title">In a few words; of a group the store writes it.</param>
-/// <param name="Text">In a sentence or two; of a group the store writes it.</param>
+/// <param name="Text">In a sentence or two that begin with what happened: which task it is, the store says before them. Of a group it writes everything.</param>
 public sealed record NoticeDraft(string What, NoticeKind Kind, DateTimeOffset At, string Title, string Text);
 
 /// <summary>When a session is told.</summary>
@@ -88,7 +88,7 @@ public enum SessionPolicy
 /// <param name="Name">Its name, chosen by whoever submits.</param>
 /// <param name="Policy">When it is told.</param>
 /// <param name="OpenTasks">How many of its tasks have not ended.</param>
-/// <param name="Waiting">How many notices nobody was told of yet.</param>
+/// <param name="Queued">How many notices nobody was told of yet.</param>
 /// <param name="HandedOver">How many were handed over and not acknowledged.</param>
 /// <param name="Dropped">How many will not be delivered.</param>
-public sealed record SessionFacts(string Name, SessionPolicy Policy, int OpenTasks, int Waiting, int HandedOver, int Dropped);
+public sealed record SessionFacts(string Name, SessionPolicy Policy, int OpenTasks, int Queued, int HandedOver, int Dropped);

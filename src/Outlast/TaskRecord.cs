@@ -35,7 +35,7 @@ public sealed record TaskRecord
     public int OpenBelow { get; init; }
     /// <summary>At the top of a tree, and where a budget counts tasks: how many were ever submitted below it.</summary>
     public int EverBelow { get; init; }
-    /// <summary>What became of what was below it and has ended, detached children aside. None: nothing has.</summary>
+    /// <summary>What became of what was below it and has ended, detached children aside, and what its own former attempts printed. None: nothing has.</summary>
     public EndedBelow? Below { get; init; }
     /// <summary>The attempt's outcome, held until its own children have ended (<c>phase: finishing</c>).</summary>
     public TaskOutcome? Outcome { get; init; }
@@ -45,6 +45,8 @@ public sealed record TaskRecord
     public Question? Question { get; init; }
     /// <summary>The limits in force: the spec's, as extended since.</summary>
     public required TaskLimits Limits { get; init; }
+    /// <summary>The wall-clock limit of which it was told that it comes near; another one is told anew. None: of none.</summary>
+    public TimeSpan? TimeoutWarned { get; init; }
     /// <summary>The OS process of the current attempt.</summary>
     public ProcessFacts? Process { get; init; }
     /// <summary>How often a later host took over a living attempt.</summary>
@@ -75,7 +77,7 @@ public sealed record TaskRecord
 }
 
 /// <summary>What became of what was below a task and has ended: added up from child to parent, so that nobody has to look for it.</summary>
-/// <param name="OutputBytes">What they printed, all together.</param>
+/// <param name="OutputBytes">What they printed, all together, in all their attempts; and the task itself in its former ones.</param>
 /// <param name="Stopped">How many of them ended by a stop that reached them.</param>
 /// <param name="Survivors">Whose stop left something alive, and what; the first few of them.</param>
 public sealed record EndedBelow(long OutputBytes, int Stopped, ImmutableArray<string> Survivors);

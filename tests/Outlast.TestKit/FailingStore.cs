@@ -11,13 +11,26 @@ public sealed class FailingStore : ITaskStore
     /// <summary>Whether writes fail from now on.</summary>
     public volatile bool Failing;
 
+    /// <summary>Whether records are made into documents, as a store on disk does; what cannot be one is refused.</summary>
+    public bool WritesDocuments { get; set; }
+
+    /// <summary>How many commits have failed.</summary>
+    public int FailedCommits;
+
     /// <summary>Awaited by writes that begin from now on.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
     public StoreDescription Description => _store.Description;
 
     public Task<StoreOpening> OpenAsync(CancellationToken cancel = default) => Write(() => _store.OpenAsync(cancel));
-    public Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default) => Write(() => _store.CommitAsync(commit, cancel));
+    public Task<CommitVerdict> CommitAsync(StoreCommit commit, CancellationToken cancel = default)
+    {
+        if (WritesDocuments)
+            foreach (var change in commit.Changes) RecordSerializer.WriteState(change.After);
+        if (Failing) Interlocked.Increment(ref FailedCommits);
+        return Write(() => _store.CommitAsync(commit, cancel));
+    }
+
     public Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default) => Write(() => _store.RemoveAsync(ids, at, reason, cancel));
     public Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default) => Write(async () => { await _store.ForgetAsync(removedBefore, eventsBefore, cancel); return true; });
     public Task ProbeAsync(CancellationToken cancel = default) => Write(async () => { await _store.ProbeAsync(cancel); return true; });

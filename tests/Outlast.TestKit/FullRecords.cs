@@ -38,6 +38,7 @@ public static class FullRecords
             Name = "branch",
         },
         Limits = new TaskLimits(TimeSpan.FromTicks(1), null, TimeSpan.MaxValue),
+        TimeoutWarned = TimeSpan.FromTicks(7),
         Process = new ProcessFacts(4711, 4712, "boot", long.MaxValue),
         Adoptions = 4,
         FirstInLine = true,

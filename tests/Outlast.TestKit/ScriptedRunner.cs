@@ -93,7 +93,7 @@ public sealed class ScriptedRunner : ITaskRunner
     public ImmutableDictionary<TaskId, AttemptVitals> Measure(IReadOnlyList<AttemptContext> attempts, IDictionary<TaskId, Exception> failures)
     {
         if (Blind is { } blind) throw blind;
-        return attempts.Where(a => _attempts.ContainsKey(a.Task)).ToImmutableDictionary(a => a.Task, a => _attempts[a.Task].Vitals);
+        return attempts.Where(a => _attempts.TryGetValue(a.Task, out var scripted) && scripted.Context.Attempt == a.Attempt).ToImmutableDictionary(a => a.Task, a => _attempts[a.Task].Vitals);
     }
 
     /// <summary>Which of the processes that an end named are alive; by default none.</summary>

@@ -640,7 +640,7 @@ public abstract class TaskStoreConformance : IAsyncLifetime
         var verdict = await Store.CommitAsync(StoreCommit.Of(end));
         var notice = Assert.Single(await Store.NoticesAsync(new() { Session = "s" }));
         Assert.Equal(Assert.Single(verdict.Notices), notice);
-        Assert.Equal(new Notice(1, $"task:{queued.Id}:ended", NoticeKind.Ended, "s", queued.Id, queued.Number, Start, "build completed", "It did.", TaskState.Completed, EndCause.Exit, null), notice);
+        Assert.Equal(new Notice(1, $"task:{queued.Id}:ended", NoticeKind.Ended, "s", queued.Id, queued.Number, Start, "build completed", $"Task {queued.Number} (build) did it.", TaskState.Completed, EndCause.Exit, null), notice);
         Assert.Empty(await Store.NoticesAsync(new() { Session = "other" }));
     }
 
@@ -657,6 +657,7 @@ public abstract class TaskStoreConformance : IAsyncLifetime
             Assert.Equal((NoticeDelivery.HandedOver, times), Assert.Single(await Store.MoveNoticesAsync(new(NoticeDelivery.HandedOver) { Session = "s", Keys = [key] })) is var n ? (n.Delivery, n.Deliveries) : default);
         Assert.Equal([1, 2], (await Store.NoticesAsync(new() { Session = "s" })).Select(n => n.Seq));
 
+        Assert.Empty(await Store.MoveNoticesAsync(new(NoticeDelivery.Acknowledged)));
         Assert.Single(await Store.MoveNoticesAsync(new(NoticeDelivery.Acknowledged) { Session = "s", Keys = [key, key] }));
         foreach (var to in new[] { NoticeDelivery.HandedOver, NoticeDelivery.Acknowledged, NoticeDelivery.Dropped })
             Assert.Empty(await Store.MoveNoticesAsync(new(to) { Session = "s", Keys = [key], Reason = to == NoticeDelivery.Dropped ? "why" : null }));
@@ -685,9 +686,32 @@ public abstract class TaskStoreConformance : IAsyncLifetime
 
         var group = Assert.Single(verdicts.SelectMany(v => v.Notices), n => n.Kind == NoticeKind.Group);
         Assert.Equal(("group g: all 16 ended", true), (group.Title, group.Text.Contains("15 completed, 1 did not", StringComparison.Ordinal)));
-        Assert.Equal(Enumerable.Range(1, 16).Select(i => $"Of group 'g' {i} of 16 ended."), verdicts.SelectMany(v => v.Notices).Where(n => n.Kind == NoticeKind.Ended).OrderBy(n => n.Seq).Select(n => n.Text["It did. ".Length..]));
+        Assert.Equal(Enumerable.Range(1, 16).Select(i => $"Of group 'g' {i} of 16 ended."), verdicts.SelectMany(v => v.Notices).Where(n => n.Kind == NoticeKind.Ended).OrderBy(n => n.Seq).Select(n => n.Text[n.Text.IndexOf("Of group", StringComparison.Ordinal)..]));
         Assert.Equal((1, 16, 15), await Store.CountGroupAsync("s", "g") is var all ? (all.Open, all.Ended, all.Completed) : default);
         Assert.Equal(0, (await Store.CountGroupAsync(null, "g")).All);
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-40")]
+    [Trait("Requirement", "S2293-4")]
+    public async Task The_end_of_a_group_is_told_once_also_by_one_commit_that_ends_several_of_it()
+    {
+        var members = new List<TaskRecord>();
+        foreach (var group in (string[])["g", "over", "g", "open", "g", "over", "open"])
+        {
+            var queued = await SubmitAsync(Queued(Spec(session: "s") with { Group = group }));
+            members.Add(Running(queued, Own));
+            await CommitAsync(Change(queued, members[^1]));
+        }
+        await SubmitAsync(Queued(Spec(session: "s") with { Group = "open" }));
+
+        var told = (await Store.CommitAsync(new StoreCommit([.. members.Select(m =>
+            Change(m, Ended(m), Own) with { Notices = [EndNotice, new("group", NoticeKind.Group, Start, "", "")] })]))).Notices;
+
+        Assert.Equal([("group g: all 3 ended", members[4].Id), ("group over: all 2 ended", members[5].Id)], told.Where(n => n.Kind == NoticeKind.Group).Select(n => (n.Title, n.Task)));
+        Assert.Equal(["3 of 3", "2 of 2", "3 of 3", "2 of 3", "3 of 3", "2 of 2", "2 of 3"], told.Where(n => n.Kind == NoticeKind.Ended).Select(n => n.Text.Split('\'')[2].Trim()[..6]));
+        Assert.Equal(Enumerable.Range(1, told.Length).Select(n => (long)n), told.Select(n => n.Seq));
+        Assert.Equal(told.AsEnumerable(), await Store.NoticesAsync(new() { Session = "s" }));
     }
 
     [Fact]
@@ -746,7 +770,7 @@ public abstract class TaskStoreConformance : IAsyncLifetime
 
     private static ImmutableSortedDictionary<string, string> Unlabelled { get; } = ImmutableSortedDictionary<string, string>.Empty;
 
-    private static NoticeDraft EndNotice => new("ended", NoticeKind.Ended, Start, "build completed", "It did.");
+    private static NoticeDraft EndNotice => new("ended", NoticeKind.Ended, Start, "build completed", "did it.");
 
     private async Task<Notice> EndWithNoticeAsync(string session, TaskRecord? queued = null)
     {

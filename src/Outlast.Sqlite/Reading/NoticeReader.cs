@@ -8,15 +8,32 @@ internal static class NoticeReader
 {
     private const string Select = "SELECT seq, key, kind, session, task, number, at, title, text, state, cause, grp, delivery, deliveries, reason FROM notices ";
 
+    // A range of keys is few rows: without the plus, which keeps other indexes out, SQLite would rather walk all notices for the sake of their order.
+    private const string OfTask = "WHERE key >= ? AND key < ? ";
+
+    /// <summary>Drops what is final of a task.</summary>
+    public const string DeleteFinalOf = "DELETE FROM notices " + OfTask + "AND +open = 0";
+
+    /// <summary>Counts the tasks of a group.</summary>
+    public const string CountOfGroup =
+        "SELECT count(*) FILTER (WHERE ended_at IS NULL), count(*) FILTER (WHERE ended_at IS NOT NULL), count(*) FILTER (WHERE state = 'completed') FROM tasks WHERE grp = ? AND session IS ?";
+
     public static ImmutableArray<Notice> Read(Database database, NoticeQuery query)
     {
-        var statement = database.Prepare(
-            Select + "WHERE seq > ? " + (query.OpenOnly ? "AND open = 1 " : "") + (query.Session is null ? "" : "AND session = ? ") + (query.Task is null ? "" : "AND key >= ? AND key < ? ")
-            + (query.Before is null ? "" : "AND at < ? ") + "ORDER BY seq LIMIT ?").With(query.After);
-        if (query.Session is { } session) statement.With(session);
+        var statement = database.Prepare(TextOf(query));
         if (query.Task is { } task) statement.With(NoticeWriting.KeyPrefix(task)).With(EndOfKeys(task));
+        statement.With(query.After);
+        if (query.Session is { } session) statement.With(session);
         if (query.Before is { } before) statement.With(Columns.Of(before));
         return ReadAll(statement.With(TaskSearch.Limit(query.Limit)));
+    }
+
+    /// <summary>The statement that reads what a query asks for.</summary>
+    public static string TextOf(NoticeQuery query)
+    {
+        var seq = query.Task is null ? "seq" : "+seq";
+        return Select + (query.Task is null ? "WHERE " : OfTask + "AND ") + seq + " > ? " + (!query.OpenOnly ? "" : query.Task is null ? "AND open = 1 " : "AND +open = 1 ")
+            + (query.Session is null ? "" : "AND session = ? ") + (query.Before is null ? "" : "AND at < ? ") + "ORDER BY " + seq + " LIMIT ?";
     }
 
     /// <summary>Those that a move concerns. What is final already is none.</summary>
@@ -28,12 +45,14 @@ internal static class NoticeReader
         else if (!move.Tasks.IsDefaultOrEmpty)
             foreach (var task in move.Tasks.Distinct()) found.AddRange(ReadOpenOf(database, task));
         else if (move.Session is { } session) found.AddRange(ReadAll(database.Prepare(Select + "WHERE open = 1 AND session = ? ORDER BY seq").With(session)));
-        else found.AddRange(ReadAll(database.Prepare(Select + "WHERE open = 1 ORDER BY seq")));
         return [.. found.Where(notice => NoticeWriting.Fits(move, notice))];
     }
 
+    /// <summary>What is open of a task.</summary>
+    public const string ReadOpenOfTask = Select + OfTask + "AND +open = 1 ORDER BY +seq";
+
     public static ImmutableArray<Notice> ReadOpenOf(Database database, TaskId task) =>
-        ReadAll(database.Prepare(Select + "WHERE key >= ? AND key < ? AND open = 1 ORDER BY seq").With(NoticeWriting.KeyPrefix(task)).With(EndOfKeys(task)));
+        ReadAll(database.Prepare(ReadOpenOfTask).With(NoticeWriting.KeyPrefix(task)).With(EndOfKeys(task)));
 
     public static ImmutableArray<string> Addressees(Database database)
     {
@@ -56,17 +75,15 @@ internal static class NoticeReader
         return [.. names.Select(n => FactsOf(database, n))];
     }
 
-    public static (SessionPolicy Policy, long ClosedThrough) Rule(Database database, string session)
+    public static SessionRule Rule(Database database, string session)
     {
         using var row = database.Prepare("SELECT policy, closed_through FROM sessions WHERE name = ?").With(session);
-        return row.Step() ? (Names.Parse<SessionPolicy>(row.Text(0)), row.Number(1)) : default;
+        return row.Step() ? new(Names.Parse<SessionPolicy>(row.Text(0)), row.Number(1)) : default;
     }
 
     public static GroupCount CountGroup(Database database, string? session, string group, bool all)
     {
-        using var row = database.Prepare(
-            "SELECT count(*) FILTER (WHERE ended_at IS NULL), count(*) FILTER (WHERE ended_at IS NOT NULL), count(*) FILTER (WHERE state = 'completed') FROM tasks WHERE grp = ? AND session IS ?"
-            + (all ? "" : " AND notify IS NOT 'none'")).With(group).With(session);
+        using var row = database.Prepare(CountOfGroup + (all ? "" : " AND notify IS NOT 'none'")).With(group).With(session);
         row.Step();
         return new((int)row.Number(0), (int)row.Number(1), (int)row.Number(2));
     }

@@ -43,6 +43,7 @@ CREATE TABLE notices (
   reason     TEXT    CHECK ((reason IS NOT NULL) = (delivery = 'dropped'))
 );
 CREATE INDEX notices_open ON notices (session, seq) WHERE open = 1;
+CREATE INDEX notices_final ON notices (at) WHERE open = 0;
 CREATE INDEX notices_dropped ON notices (session) WHERE delivery = 'dropped';
 
 -- Sessions of which something holds that does not hold of all.

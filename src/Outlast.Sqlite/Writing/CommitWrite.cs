@@ -70,14 +70,14 @@ internal sealed class CommitWrite : StoreWrite<CommitVerdict>
             for (var j = 0; j < change.Events.Length; j++) events.Add(session.Insert(change.EventAt(j, session.NextEvent()), _documents[i].Id, _documents[i].Events[j]));
         }
         for (var i = 0; i < _commit.Steps.Length; i++) session.Insert(_commit.Steps[i].Task, _commit.Steps[i].Step, _results[i]);
-        var notices = ImmutableArray.CreateBuilder<Notice>();
-        for (var i = 0; i < _commit.Changes.Length; i++) session.Tell(_commit.Changes[i], records[i], notices);
+        var written = records.MoveToImmutable();
+        var notices = session.Tell(_commit, written);
         for (var i = 0; i < _hostEvents.Length; i++)
         {
             var draft = _commit.HostEvents[i];
             events.Add(session.Insert(new TaskEvent(session.NextEvent(), null, null, 0, draft.Type, draft.At, null, null, draft.Data), null, _hostEvents[i]));
         }
-        return CommitVerdict.Committed(records.MoveToImmutable(), events.MoveToImmutable(), notices.ToImmutable());
+        return CommitVerdict.Committed(written, events.MoveToImmutable(), notices);
     }
 
     private int CountEvents()

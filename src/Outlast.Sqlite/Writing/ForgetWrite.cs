@@ -1,16 +1,27 @@
 namespace Outlast.Sqlite;
 
-/// <summary>Drops old tombstones with their keys, notices that became final after their task was removed, and old events; so many at a time that nobody waits long behind it.</summary>
+/// <summary>Drops old tombstones with their keys, old notices that are final, and old events; so many of each at a time that nobody waits long behind it.</summary>
 internal sealed class ForgetWrite(DateTimeOffset removedBefore, DateTimeOffset eventsBefore) : StoreWrite<bool>
 {
-    private const int Portion = 2_000;
+    /// <summary>How many of each go at once.</summary>
+    public const int Portion = 2_000;
+
+    /// <summary>Which notices go. Mostly those that were open when their task was removed: the others went with it.</summary>
+    public const string DeleteFinal = "DELETE FROM notices WHERE seq IN (SELECT seq FROM notices WHERE open = 0 AND at < ? LIMIT ?)";
 
     /// <summary>Returns whether there may be more to forget.</summary>
     protected override bool Write(WriteSession session)
     {
         var tombstones = ForgetTombstones(session);
-        session.Prepare("DELETE FROM notices WHERE open = 0 AND at < ?").With(Columns.Of(removedBefore)).Run();
-        return ForgetEvents(session) | tombstones;
+        var notices = ForgetNotices(session);
+        return ForgetEvents(session) | notices | tombstones;
+    }
+
+    private bool ForgetNotices(WriteSession session)
+    {
+        session.Prepare(DeleteFinal).With(Columns.Of(removedBefore)).With(Portion).Run();
+        using var row = session.Prepare("SELECT changes()");
+        return row.Step() && row.Number(0) == Portion;
     }
 
     private bool ForgetTombstones(WriteSession session)

@@ -139,19 +139,16 @@ internal sealed class WriteSession(Database database, long epoch)
     public void Insert(TaskId task, TaskStep step, byte[]? result) =>
         _insertStep.Ready().With(task.ToString()).With(step.Name).With(step.Ordinal).With(step.Attempt).With(Columns.Of(step.At)).With(result).Run();
 
-    /// <summary>Writes what a session is told of a change, once the rows of the whole commit are written.</summary>
-    public void Tell(RecordChange change, TaskRecord record, ImmutableArray<Notice>.Builder told)
+    /// <summary>Writes what sessions are told of a commit, once all its rows are written.</summary>
+    public ImmutableArray<Notice> Tell(StoreCommit commit, ImmutableArray<TaskRecord> records)
     {
-        if (change.QuestionOver is { } why) Move(new(NoticeDelivery.Dropped) { Tasks = [record.Id], Kind = NoticeKind.Question, Reason = why });
-        foreach (var draft in change.Notices)
-        {
-            var (policy, closedThrough) = NoticeReader.Rule(database, record.Spec.Session!);
-            GroupCount? group = NoticeWriting.NeedsGroup(change, draft) ? NoticeReader.CountGroup(database, record.Spec.Session, record.Spec.Group!, all: false) : null;
-            if (NoticeWriting.Complete(record, draft, _lastNotice + 1, group, policy, record.Number <= closedThrough) is not { } notice) continue;
-            _lastNotice++;
-            Insert(notice);
-            told.Add(notice);
-        }
+        foreach (var change in commit.Changes)
+            if (change.QuestionOver is { } why) Move(NoticeWriting.QuestionOver(change.After.Id, why));
+        var notices = NoticeWriting.Complete(
+            commit, records, _lastNotice, session => NoticeReader.Rule(database, session), spec => NoticeReader.CountGroup(database, spec.Session, spec.Group!, all: false));
+        foreach (var notice in notices) Insert(notice);
+        _lastNotice += notices.Length;
+        return notices;
     }
 
     /// <summary>Moves notices on in their delivery.</summary>
@@ -186,7 +183,7 @@ internal sealed class WriteSession(Database database, long epoch)
     public void DeleteWith(TaskId task)
     {
         database.Prepare("DELETE FROM steps WHERE task = ?").With(task.ToString()).Run();
-        database.Prepare("DELETE FROM notices WHERE key >= ? AND key < ? AND open = 0").With(NoticeWriting.KeyPrefix(task)).With(NoticeReader.EndOfKeys(task)).Run();
+        database.Prepare(NoticeReader.DeleteFinalOf).With(NoticeWriting.KeyPrefix(task)).With(NoticeReader.EndOfKeys(task)).Run();
     }
 
     /// <summary>Counts anew what is in the table now, this transaction's own changes included.</summary>

@@ -47,6 +47,9 @@ internal static partial class Log
     [LoggerMessage(14, LogLevel.Information, "Task {Number} ({Task}): {State}, {Cause}. {Reason}")]
     public static partial void TaskEnded(this ILogger log, long number, TaskId task, TaskState state, EndCause cause, string? reason);
 
+    [LoggerMessage(20, LogLevel.Error, "The end of task {Task} cannot be written as it is; it is written as broken off, and why.")]
+    public static partial void OutcomeRefused(this ILogger log, Exception exception, TaskId task);
+
     [LoggerMessage(40, LogLevel.Warning, "The disk is nearly full: {Failure}. No new work starts until there is room.")]
     public static partial void DiskLow(this ILogger log, string failure);
 
@@ -56,7 +59,7 @@ internal static partial class Log
     [LoggerMessage(42, LogLevel.Warning, "Keeping all output within its budget failed and will be tried again: {Failure}")]
     public static partial void BudgetFailed(this ILogger log, string failure);
 
-    [LoggerMessage(60, LogLevel.Warning, "The budgets of trees that were there before this host could not be read; each is watched from its next change on: {Failure}")]
+    [LoggerMessage(44, LogLevel.Warning, "The budgets of trees that were there before this host could not be read; each is watched from its next change on: {Failure}")]
     public static partial void StockFailed(this ILogger log, string failure);
 
     [LoggerMessage(43, LogLevel.Error, "Somebody who is told of what was committed failed at it; it stays committed.")]

@@ -139,15 +139,15 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
     private async Task<HostCheck> NoticesAsync(CancellationToken cancel)
     {
         var sessions = await store.SessionsAsync(cancel: cancel);
-        var open = sessions.Where(s => s.Waiting + s.HandedOver > 0).OrderByDescending(s => s.Waiting + s.HandedOver).ToList();
-        var notices = open.Sum(s => s.Waiting + s.HandedOver);
+        var open = sessions.Where(s => s.Queued + s.HandedOver > 0).OrderByDescending(s => s.Queued + s.HandedOver).ToList();
+        var notices = open.Sum(s => s.Queued + s.HandedOver);
         var measured = None.Add("sessions", Text(open.Count)).Add("open", Text(notices)).Add("dropped", Text(sessions.Sum(s => s.Dropped))).Add("neverFetched", Text(pruner.NeverFetched));
         List<string> wrong = [.. courier.Troubles];
         if (pruner.NeverFetched > 0) wrong.Add($"dropped by this host because nobody acknowledged them: {pruner.NeverFetched}");
         string? unread = null;
         foreach (var session in open.Take(100))
         {
-            var count = session.Waiting + session.HandedOver;
+            var count = session.Queued + session.HandedOver;
             if (await store.NoticesAsync(new() { Session = session.Name, Limit = 1 }, cancel) is not [var oldest]) continue;
             var age = time.GetUtcNow() - oldest.At;
             if (age < LongUnread && count < ManyNotices) continue;

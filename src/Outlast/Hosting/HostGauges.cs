@@ -28,7 +28,7 @@ internal sealed class HostGauges(ITaskStore store, TimeProvider time)
         lock (_lock)
         {
             _tasks = [.. Open.Select(s => new Measurement<long>(states.GetValueOrDefault(s), TaskMeter.Tag(TelemetryNames.TaskState, s)))];
-            _notices = [new(sessions.Sum(s => (long)s.Waiting + s.HandedOver))];
+            _notices = [new(sessions.Sum(s => (long)s.Queued + s.HandedOver))];
             _countedAt = time.GetTimestamp();
         }
     }

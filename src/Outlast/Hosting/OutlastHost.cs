@@ -39,11 +39,11 @@ internal sealed class OutlastHost(
         var opening = await store.OpenAsync(cancel);
         identity.Open(opening.Epoch);
         health.LostForGood += End;
-        // Before the dispatcher, which may claim at once: what is told of the claim makes void what is told of the wait.
+        // Before the dispatcher, which may claim at once: what is told of the claim makes void what is told of the wait, and a tree that is seen first when it has started is taken for one that was found.
         feed.Changed += due.Look;
+        feed.Changed += budgets.Look;
         feed.Changed += LookIfOurs;
         feed.Changed += stopper.Look;
-        feed.Changed += budgets.Look;
         attempts.Added += attempt => budgets.Look(attempt.Record);
         feed.Ended += LogEnd;
         feed.Committed += committed => meter.Count(committed.Records, committed.Events);

@@ -22,7 +22,7 @@ internal static class NoticeRules
                     AddEnd(drafts, after, happened.At);
                     break;
                 case TaskEventType.Warning:
-                    drafts.Add(new($"warning:{taskSeq}", NoticeKind.Warning, happened.At, $"{after.Spec.Name}: a warning", $"Task {after.Number} ({after.Spec.Name}): {TextOf(happened)}."));
+                    drafts.Add(new($"warning:{taskSeq}", NoticeKind.Warning, happened.At, $"{after.Spec.Name}: a warning", $"{TextOf(happened)}."));
                     break;
                 case TaskEventType.Question:
                     drafts.Add(new($"question:{taskSeq}", NoticeKind.Question, happened.At, $"{after.Spec.Name} asks", Ask(after)));
@@ -49,7 +49,7 @@ internal static class NoticeRules
             NotifyPolicy.Failures => after.State != TaskState.Completed,
             NotifyPolicy.Last or NotifyPolicy.None => false,
         };
-        if (tells) drafts.Add(new("ended", NoticeKind.Ended, at, $"{after.Spec.Name} {Verb(after.State)}", Sentence(after, $"{Verb(after.State)}: {after.End!.Reason}")));
+        if (tells) drafts.Add(new("ended", NoticeKind.Ended, at, $"{after.Spec.Name} {Verb(after.State)}", $"{Verb(after.State)}: {after.End!.Reason}."));
         if (after.Spec.Group is not null && after.Spec.Notify != NotifyPolicy.None) drafts.Add(new("group", NoticeKind.Group, at, "", ""));
     }
 
@@ -64,15 +64,13 @@ internal static class NoticeRules
         TaskState.Queued or TaskState.Running or TaskState.Waiting or TaskState.Stopping => Names.Of(state),
     };
 
-    private static string Sentence(TaskRecord after, string what) => $"Task {after.Number} ({after.Spec.Name}) {what}.";
-
     private static string Ask(TaskRecord after)
     {
         var question = after.Question;
-        if (question is null) return Sentence(after, "asks");
+        if (question is null) return "asks.";
         var choices = question.Choices is { IsDefaultOrEmpty: false } given ? $" Answers: {string.Join(", ", given)}." : "";
         var expiry = question.ExpiresAt is { } at ? $" Until {at.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}{(question.Default is { } otherwise ? $", then '{otherwise}'" : "")}." : "";
-        return $"Task {after.Number} ({after.Spec.Name}) asks: {question.Text}{choices}{expiry} Answer it with: outlast answer {after.Number} TEXT";
+        return $"asks: {question.Text}{choices}{expiry} Answer it with: outlast answer {after.Number} TEXT";
     }
 
     private static string TextOf(TaskEventDraft happened) => happened.Data.TryGetValue("text", out var text) ? text.GetString() ?? "" : "";

@@ -55,7 +55,7 @@ internal static class TaskLifecycle
             Transition.EndChild t => ChildEnded(record, t),
             Transition.AddBelow => BelowAdded(record),
             Transition.EndBelow => record is { Parent: null, OpenBelow: > 0 } ? Change(record, record with { OpenBelow = record.OpenBelow - 1 }) : Same,
-            Transition.Warn t => Change(record, record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
+            Transition.Warn t => Change(record, t.Rule == Transition.DeadlineWarning ? record with { TimeoutWarned = record.Limits.Timeout } : record, EventData.None.With("rule", t.Rule).With("text", t.Text).With("measured", t.Measured).As(TaskEventType.Warning, t.At)),
             Transition.Tell t => Change(record, record, Told(t.Progress).As(TaskEventType.Progress, t.At)),
             Transition.Annotate t => AnnotatedOnce(record, t.Text, t.At),
             // What runs needs its log.
@@ -84,6 +84,7 @@ internal static class TaskLifecycle
             FirstInLine = false,
             NotBefore = null,
             Output = record.Resumes ? record.Output : OutputFacts.Empty,
+            Below = record.Resumes ? record.Below : WithFormerAttempt(record),
         };
         // A process is told of when it is proved to exist. Code runs in the claimer's own program: what it begins with is all that is ever proved.
         return record.Spec.Process is not null ? Change(record, after) : Change(record, after, EventData.None.With("host", t.Owner.Host.Value).With("resumed", record.Resumes).As(TaskEventType.Started, t.At));
@@ -254,6 +255,10 @@ internal static class TaskLifecycle
             ? [$"task {ended.Number}: {string.Join(", ", alive.Select(s => $"{s.Pid} {s.Command}"))}"] : [];
         return Added(below, new(ended.Output.Bytes + ended.Output.ErrorBytes, stopped ? 1 : 0, survivors))!;
     }
+
+    /// <summary>A new attempt counts its own output from nothing; what is counted of the tree keeps that of the former one.</summary>
+    private static EndedBelow? WithFormerAttempt(TaskRecord record) =>
+        record.Output.Bytes + record.Output.ErrorBytes is var printed and > 0 ? Added(record.Below ?? NothingBelow, new(printed, 0, [])) : record.Below;
 
     private const int MostSurvivors = 20;
 

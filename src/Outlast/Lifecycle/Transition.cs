@@ -87,8 +87,11 @@ internal abstract record Transition
 
     // -- what is noted ------------------------------------------------------------------------------------------------
 
+    /// <summary>The rule that warns of the wall-clock limit, once for each limit.</summary>
+    public const string DeadlineWarning = "deadline_warning";
+
     /// <summary>A limit comes near, or silence lasts.</summary>
-    /// <param name="rule"><c>idle_warning</c> or <c>deadline_warning</c>.</param>
+    /// <param name="rule"><c>idle_warning</c>, <c>deadline_warning</c> or <c>budget_warning</c>.</param>
     /// <param name="text">For people: measured silence, time left, how to raise the limit.</param>
     /// <param name="measured">With the unit in the name.</param>
     /// <param name="at">When.</param>

@@ -48,7 +48,7 @@ public interface ITaskStore : IAsyncDisposable
     /// <summary>Ended records whose end is before <paramref name="endedBefore"/> and of which no notice is open, oldest end first.</summary>
     Task<ImmutableArray<TaskId>> ListExpiredAsync(DateTimeOffset endedBefore, int limit, CancellationToken cancel = default);
 
-    /// <summary>Replaces ended records by tombstones, with one event each; an id that is open or unknown is passed over. Their journals and the notices of theirs that are final go with them; open ones stay, to be delivered. Returns the tombstones made.</summary>
+    /// <summary>Replaces ended records by tombstones, with one event each; an id that is open or unknown is passed over. Their journals and the notices of theirs that are final go with them; open ones stay, to be delivered, and go with <see cref="ForgetAsync"/> once they are final. Returns the tombstones made.</summary>
     Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default);
 
     /// <summary>The journal of a task: its finished steps, in order.</summary>
@@ -78,7 +78,7 @@ public interface ITaskStore : IAsyncDisposable
     /// <param name="cancel">Gives up.</param>
     Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default);
 
-    /// <summary>Drops tombstones (with their idempotency keys) made and final notices that came about before <paramref name="removedBefore"/>, and events older than <paramref name="eventsBefore"/>.</summary>
+    /// <summary>Drops tombstones (with their idempotency keys) made before <paramref name="removedBefore"/>, notices that came about before it and are final, whether their task is there still or not, and events older than <paramref name="eventsBefore"/>.</summary>
     Task ForgetAsync(DateTimeOffset removedBefore, DateTimeOffset eventsBefore, CancellationToken cancel = default);
 
     /// <summary>Rows that could not be read and were set aside, with the reason.</summary>
@@ -182,7 +182,7 @@ public sealed record NoticeQuery
     public int Limit { get; init; } = 100;
 }
 
-/// <summary>A step in the delivery of notices.</summary>
+/// <summary>A step in the delivery of notices: those of a session, or with these keys, or of these tasks. One that names none of them moves nothing.</summary>
 /// <param name="To">Where they come to. <see cref="NoticeDelivery.HandedOver"/> counts a delivery; the rest is final.</param>
 public sealed record NoticeMove(NoticeDelivery To)
 {
@@ -194,10 +194,10 @@ public sealed record NoticeMove(NoticeDelivery To)
     public ImmutableArray<TaskId> Tasks { get; init; } = [];
     /// <summary>Only of this kind.</summary>
     public NoticeKind? Kind { get; init; }
-    /// <summary>Those that came about before then.</summary>
-    public DateTimeOffset? Before { get; init; }
     /// <summary>Why, when they are dropped.</summary>
     public string? Reason { get; init; }
+
+    internal bool NamesNothing => Session is null && Keys.IsDefaultOrEmpty && Tasks.IsDefaultOrEmpty;
 }
 
 /// <summary>What shall hold for a session from now on; what is not given stays.</summary>

@@ -15,7 +15,7 @@ public sealed class InMemoryTaskStore : ITaskStore
     private readonly List<TaskEvent> _events = [];
     private readonly Dictionary<TaskId, ImmutableArray<TaskStep>> _steps = [];
     private readonly SortedDictionary<long, Notice> _notices = [];
-    private readonly Dictionary<string, (SessionPolicy Policy, long ClosedThrough)> _sessions = [];
+    private readonly Dictionary<string, SessionRule> _sessions = [];
     private long _lastNotice;
     private long _epoch;
     private long _lastNumber;
@@ -126,7 +126,7 @@ public sealed class InMemoryTaskStore : ITaskStore
         return Locked(() =>
         {
             var (policy, closedThrough) = _sessions.GetValueOrDefault(change.Name);
-            _sessions[change.Name] = (change.Policy ?? policy, change.Closed ? _lastNumber : closedThrough);
+            _sessions[change.Name] = new(change.Policy ?? policy, change.Closed ? _lastNumber : closedThrough);
             if (change.Closed) MoveNeedsLock(NoticeWriting.Closing(change.Name));
             return true;
         }, cancel);
@@ -207,27 +207,21 @@ public sealed class InMemoryTaskStore : ITaskStore
             for (var i = 0; i < change.Events.Length; i++) events.Add(change.EventAt(i, ++_lastEvent));
         }
         foreach (var (task, _, step) in commit.Steps) _steps[task] = _steps.GetValueOrDefault(task, []).Add(step);
-        // After all records: what a group says is counted as this commit leaves it.
-        var notices = ImmutableArray.CreateBuilder<Notice>();
-        for (var i = 0; i < commit.Changes.Length; i++) TellNeedsLock(commit.Changes[i], records[i], notices);
+        var written = records.MoveToImmutable();
+        var notices = TellNeedsLock(commit, written);
         foreach (var draft in commit.HostEvents) events.Add(new TaskEvent(++_lastEvent, null, null, 0, draft.Type, draft.At, null, null, draft.Data));
         _events.AddRange(events);
-        return CommitVerdict.Committed(records.MoveToImmutable(), events.ToImmutable(), notices.ToImmutable());
+        return CommitVerdict.Committed(written, events.ToImmutable(), notices);
     }
 
-    private void TellNeedsLock(RecordChange change, TaskRecord record, ImmutableArray<Notice>.Builder told)
+    private ImmutableArray<Notice> TellNeedsLock(StoreCommit commit, ImmutableArray<TaskRecord> records)
     {
-        if (change.QuestionOver is { } why)
-            foreach (var over in _notices.Values.Where(n => n.Task == record.Id && n.Kind == NoticeKind.Question && n.IsOpen).ToList())
-                _notices[over.Seq] = over with { Delivery = NoticeDelivery.Dropped, DroppedReason = why };
-        foreach (var draft in change.Notices)
-        {
-            var (policy, closedThrough) = _sessions.GetValueOrDefault(record.Spec.Session!);
-            GroupCount? group = NoticeWriting.NeedsGroup(change, draft) ? CountNeedsLock(record.Spec.Session, record.Spec.Group!, all: false) : null;
-            if (NoticeWriting.Complete(record, draft, _lastNotice + 1, group, policy, record.Number <= closedThrough) is not { } notice) continue;
-            _notices.Add(++_lastNotice, notice);
-            told.Add(notice);
-        }
+        foreach (var change in commit.Changes)
+            if (change.QuestionOver is { } why) MoveNeedsLock(NoticeWriting.QuestionOver(change.After.Id, why));
+        var notices = NoticeWriting.Complete(commit, records, _lastNotice, _sessions.GetValueOrDefault, spec => CountNeedsLock(spec.Session, spec.Group!, all: false));
+        foreach (var notice in notices) _notices.Add(notice.Seq, notice);
+        _lastNotice += notices.Length;
+        return notices;
     }
 
     private ImmutableArray<Notice> MoveNeedsLock(NoticeMove move)

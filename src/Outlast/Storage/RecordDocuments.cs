@@ -12,13 +12,13 @@ internal sealed record StateDocument(
     int V, TaskId Id, TaskState State, long Version, int Attempt, bool Resumes, TaskClaim? Claim, TaskId? Parent, TaskId Root, int Depth, int OpenChildren,
     TaskOutcome? Outcome, StopRequest? Stop, Question? Question, TaskLimits Limits, ProcessFacts? Process, int Adoptions, bool FirstInLine,
     DateTimeOffset? NotBefore, DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? EndedAt, TimeSpan Paused,
-    OutputFacts Output, TaskEnd? End, ImmutableArray<Annotation> Annotations, long Events, TaskId? RetryOf, int? OpenBelow, int? EverBelow, EndedBelow? Below)
+    OutputFacts Output, TaskEnd? End, ImmutableArray<Annotation> Annotations, long Events, TaskId? RetryOf, int? OpenBelow, int? EverBelow, EndedBelow? Below, TimeSpan? TimeoutWarned)
 {
     public static StateDocument Of(TaskRecord r) => new(
         RecordSerializer.Format, r.Id, r.State, r.Version, r.Attempt, r.Resumes, r.Claim, r.Parent, r.Root, r.Depth, r.OpenChildren,
         r.Outcome, r.Stop, r.Question, r.Limits, r.Process, r.Adoptions, r.FirstInLine,
         r.NotBefore, r.CreatedAt, r.StartedAt, r.EndedAt, r.Paused,
-        r.Output, r.End, r.Annotations, r.Events, r.RetryOf, NotZero(r.OpenBelow), NotZero(r.EverBelow), r.Below);
+        r.Output, r.End, r.Annotations, r.Events, r.RetryOf, NotZero(r.OpenBelow), NotZero(r.EverBelow), r.Below, r.TimeoutWarned);
 
     public TaskRecord ToRecord(long number, TaskSpec spec) => new()
     {
@@ -54,6 +54,7 @@ internal sealed record StateDocument(
         OpenBelow = OpenBelow ?? 0,
         EverBelow = EverBelow ?? 0,
         Below = Below,
+        TimeoutWarned = TimeoutWarned,
     };
 
     private static int? NotZero(int count) => count == 0 ? null : count;

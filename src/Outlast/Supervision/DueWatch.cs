@@ -6,7 +6,7 @@ using Outlast.Storage;
 
 namespace Outlast.Supervision;
 
-/// <summary>Everything that is to happen at a moment to a task that nobody runs: its time comes, its start deadline or its wall-clock limit passes, its question expires.</summary>
+/// <summary>Everything that is to happen at a moment to a task that nobody runs: its time comes, its start deadline passes, its wall-clock limit comes near and passes, its question expires.</summary>
 /// <remarks>
 /// One sorted set, one timer set to the first moment in it; nothing polls. What is void leaves the set with the commit that makes it void. Moments are of the wall clock:
 /// after a jump or a suspend they are looked at again with the rescuer's sweep, at most a minute late, and never twice, for the record decides.
@@ -15,6 +15,7 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
 {
     /// <summary>What expired while no host was there stays open for so long, for whoever comes to answer.</summary>
     private static readonly TimeSpan Reprieve = TimeSpan.FromSeconds(60);
+    private const double WarnAt = 0.9;
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(30), LongestSleep = TimeSpan.FromDays(1);
     private readonly Lock _lock = new();
     // Guarded by _lock: what is to come, in order and by task; what came and is being done.
@@ -30,6 +31,7 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
     {
         TimeComes,
         StartDeadline,
+        DeadlineNears,
         Deadline,
         QuestionExpires,
     }
@@ -84,9 +86,9 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
     /// <summary>Puts right what is to come by what the store lists as open; at a host's start that is all of it.</summary>
     public async Task RestoreAsync(IReadOnlyCollection<OpenTask> open, CancellationToken cancel)
     {
-        // Whether a limit on its whole time passes while it waits for its next attempt is in the record alone; few tasks do.
+        // Whether a limit on its whole time passes while it waits for its next attempt, an answer or its children is in the record alone; few tasks do.
         foreach (var task in open)
-            if (task is { State: TaskState.Queued, Attempt: > 0 } or { State: TaskState.Waiting, Token: null })
+            if (task is { State: TaskState.Queued, Attempt: > 0 } or { State: TaskState.Waiting or TaskState.Running, Token: null })
             {
                 if (await store.FindAsync(task.Id, cancel) is { } record) Replace(task.Id, MomentsOf(record));
             }
@@ -99,14 +101,12 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
         LookAtClock();
     }
 
-    private ImmutableArray<Moment> MomentsOf(TaskRecord record)
-    {
-        if (record.State == TaskState.Queued)
-            return Moments(record.Id, (record.NotBefore, What.TimeComes), (record.StartedAt is null ? record.Spec.StartBy : null, What.StartDeadline), (DeadlineOf(record), What.Deadline));
-        return record.State == TaskState.Waiting
-            ? Moments(record.Id, (NotMissed(record.Question?.ExpiresAt), What.QuestionExpires), (record.Claim is null ? DeadlineOf(record) : null, What.Deadline))
-            : [];
-    }
+    private ImmutableArray<Moment> MomentsOf(TaskRecord record) => Moments(record.Id,
+        (record.State == TaskState.Queued ? record.NotBefore : null, What.TimeComes),
+        (record is { State: TaskState.Queued, StartedAt: null } ? record.Spec.StartBy : null, What.StartDeadline),
+        (record.State == TaskState.Waiting ? NotMissed(record.Question?.ExpiresAt) : null, What.QuestionExpires),
+        (IsUnwatched(record) ? NearnessOf(record) : null, What.DeadlineNears),
+        (IsUnwatched(record) ? DeadlineOf(record) : null, What.Deadline));
 
     private ImmutableArray<Moment> MomentsOf(OpenTask task)
     {
@@ -122,8 +122,14 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
         return moments;
     }
 
-    /// <summary>The wall-clock limit runs on while nobody runs the task: between attempts, and while its question waits.</summary>
+    /// <summary>Whether there is no attempt by which the watchdog would see its time pass: between attempts, while its question waits without an owner, and while only its children are awaited. Once it is asked to stop, no limit holds any more.</summary>
+    private static bool IsUnwatched(TaskRecord record) => record is { State: TaskState.Queued } or { State: TaskState.Waiting, Claim: null } or { State: TaskState.Running, IsFinishing: true };
+
+    /// <summary>The wall-clock limit runs on while nobody runs the task.</summary>
     private DateTimeOffset? DeadlineOf(TaskRecord record) => NotMissed(record.StartedAt + record.Paused + record.Limits.Timeout);
+
+    /// <summary>When it is to be told that the limit comes near; none once that was told. What passed while no host was there is told at once.</summary>
+    private static DateTimeOffset? NearnessOf(TaskRecord record) => record.TimeoutWarned == record.Limits.Timeout ? null : record.StartedAt + record.Paused + record.Limits.Timeout * WarnAt;
 
     private DateTimeOffset? NotMissed(DateTimeOffset? at) => at <= _openedAt ? _openedAt + Reprieve : at;
 
@@ -157,8 +163,8 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
                 _line.Remove(moment);
                 if (_of[moment.Task].Remove(moment) is { IsEmpty: false } rest) _of[moment.Task] = rest;
                 else _of.Remove(moment.Task);
-                _doing.Add(moment);
-                due.Add(moment);
+                // The sweep finds it again while the store cannot write; once is enough.
+                if (_doing.Add(moment)) due.Add(moment);
             }
             _count = _line.Count;
             var sleep = _line.Count == 0 ? Timeout.InfiniteTimeSpan : _line.Min.At - now;
@@ -201,23 +207,48 @@ internal sealed class DueWatch(ITaskStore store, TaskLedger ledger, Dispatcher d
                 Reason = $"not started by {Write(record.Spec.StartBy.Value)}{(dispatcher.PlaceOf(record.Id) is { } place ? $"; it waited for {place.WaitsFor}" : "")}",
                 RequestedAt = now,
             }),
-            What.Deadline when (record.State == TaskState.Queued || record is { State: TaskState.Waiting, Claim: null }) && DeadlineOf(record) <= now => Transition.StopAsked(new()
-            {
-                Cause = EndCause.Deadline,
-                Actor = Actor.Rule("deadline"),
-                Reason = $"{Duration.Format(now - record.StartedAt!.Value - record.Paused)} have passed since its first start; its limit is {Duration.Format(record.Limits.Timeout!.Value)} (--timeout, or extend it)",
-                RequestedAt = now,
-                Measured = ImmutableSortedDictionary<string, long>.Empty.Add("elapsedMs", (long)(now - record.StartedAt.Value - record.Paused).TotalMilliseconds).Add("limitMs", (long)record.Limits.Timeout.Value.TotalMilliseconds),
-            }),
+            What.DeadlineNears when IsUnwatched(record) && NearnessOf(record) <= now && DeadlineOf(record) > now => Nears(record, now),
+            What.Deadline when IsUnwatched(record) && DeadlineOf(record) <= now => Passed(record, now),
             What.QuestionExpires when record is { State: TaskState.Waiting, Question.ExpiresAt: { } at } && at <= now => Transition.QuestionExpired(now),
             _ => null,
         };
     }
 
+    private Transition Nears(TaskRecord record, DateTimeOffset now)
+    {
+        var (elapsed, left) = (ElapsedOf(record, now), DeadlineOf(record)!.Value - now);
+        var meanwhile = record.IsFinishing ? "only its children are awaited" : record.State == TaskState.Waiting ? "it waits for an answer" : "nobody runs it";
+        return Transition.Warned(Transition.DeadlineWarning,
+            $"{Duration.Format(elapsed)} have passed since its first start, {meanwhile}, and it has {Duration.Format(left)} left; extend it with: outlast extend {record.Number} --timeout +30m",
+            Measured(record, elapsed).Add("leftMs", (long)left.TotalMilliseconds), now);
+    }
+
+    private static Transition Passed(TaskRecord record, DateTimeOffset now)
+    {
+        var (elapsed, limit) = (ElapsedOf(record, now), Duration.Format(record.Limits.Timeout!.Value));
+        return Transition.StopAsked(new()
+        {
+            Cause = EndCause.Deadline,
+            Actor = Actor.Rule("deadline"),
+            // What only reaches its children is noted once: the same words, whenever it is looked at again.
+            Reason = record.IsFinishing
+                ? $"{limit}, its limit, have passed since its first start (--timeout, or extend it)"
+                : $"{Duration.Format(elapsed)} have passed since its first start; its limit is {limit} (--timeout, or extend it)",
+            RequestedAt = now,
+            Measured = Measured(record, elapsed),
+        });
+    }
+
+    private static TimeSpan ElapsedOf(TaskRecord record, DateTimeOffset now) => now - record.StartedAt!.Value - record.Paused;
+
+    private static ImmutableSortedDictionary<string, long> Measured(TaskRecord record, TimeSpan elapsed) =>
+        ImmutableSortedDictionary<string, long>.Empty.Add("elapsedMs", (long)elapsed.TotalMilliseconds).Add("limitMs", (long)record.Limits.Timeout!.Value.TotalMilliseconds);
+
     private static string Describe(What what) => what switch
     {
         What.TimeComes => "its start",
         What.StartDeadline => "its start deadline",
+        What.DeadlineNears => "the warning of its wall-clock limit",
         What.Deadline => "its wall-clock limit",
         What.QuestionExpires => "its question's expiry",
     };

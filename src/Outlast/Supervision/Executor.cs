@@ -93,7 +93,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             var transition = await ConcludeAsync(live, run);
             await live.Launched;
             Milestone.Reach(Milestone.SettleDecided, live.Id);
-            var answer = await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live) ?? progress.LastOf(live));
+            var answer = await SettleAsync(live, transition);
             if (answer.Refusal is RefusalReason.WrongToken && transition(answer.Record) is Transition.Settle late)
                 await ledger.ApplyPersistentlyAsync(live.Id, _ => Transition.Annotated($"late report of a former owner of attempt {live.Record.Attempt}, refused: {Ending.Describe(late.Outcome)}", time.GetUtcNow()), _letGo);
             TaskActivities.Conclude(activity, live.Record);
@@ -111,6 +111,22 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             progress.Forget(live);
             live.Place.Free();
             attempts.Remove(live);
+        }
+    }
+
+    /// <summary>Writes the end. What cannot be written as it is, for no store takes it, is written without what may be at fault: an attempt that is over must not be taken for one that its owner left, and run again.</summary>
+    private async Task<LedgerAnswer> SettleAsync(LiveAttempt live, Func<TaskRecord, Transition?> transition)
+    {
+        try
+        {
+            return await ledger.ApplyPersistentlyAsync(live.Id, transition, _letGo, live, LaunchOf(live) ?? progress.LastOf(live));
+        }
+        catch (Exception e) when (!_letGo.IsCancellationRequested && transition(live.Record) is Transition.Settle { Outcome.Kind: not OutcomeKind.Suspended } settle)
+        {
+            log.OutcomeRefused(e, live.Id);
+            var (whole, why) = (settle.Outcome, $"its outcome could not be written: {e.Message}");
+            var rest = Interrupted(why) with { Error = new(e.GetType().FullName!, e.Message, null), Exit = whole.Exit, Output = whole.Output, Resources = whole.Resources };
+            return await ledger.ApplyPersistentlyAsync(live.Id, _ => Transition.Settled(live.Claim, rest, settle.Verification, time.GetUtcNow()), _letGo, live, LaunchOf(live));
         }
     }
 

@@ -180,8 +180,9 @@ internal sealed class TaskLedger
         {
             verdict = await CommitAsync(draft, works is [{ Place: { } place }] ? place : null);
         }
-        catch (ArgumentException) when (works.Count > 1)
+        catch (Exception e) when (works.Count > 1 && e is not StoreUnavailableException)
         {
+            // What no store can write: a rule that it breaks, or a document that cannot be made of it.
             return await WriteEachAsync(works);
         }
         catch (Exception e)

@@ -101,7 +101,8 @@ internal sealed class TreeBudgets(ITaskStore store, LiveAttempts attempts, TimeP
         var sums = _nodes.Keys.ToDictionary(id => id, _ => 0L);
         foreach (var node in _nodes.Values)
         {
-            var live = attempts.Find(node.Id)?.Clock.Output;
+            // A former attempt that is on its way out still is counted as that already.
+            var live = attempts.Find(node.Id) is { } attempt && attempt.Record.Attempt == node.Attempt ? attempt.Clock.Output : null;
             var bytes = node.BytesBelow + (live is { } now ? now.Bytes + now.ErrorBytes : node.OwnBytes);
             for (var above = node; above is not null; above = above.Parent is { } parent ? _nodes.GetValueOrDefault(parent) : null) sums[above.Id] += bytes;
         }
@@ -143,6 +144,7 @@ internal sealed class TreeBudgets(ITaskStore store, LiveAttempts attempts, TimeP
         public TreeBudget? Budget { get; }
         public DateTimeOffset? StartedAt { get; private set; }
         public TimeSpan Paused { get; private set; }
+        public int Attempt { get; private set; }
         public long OwnBytes { get; private set; }
         public long BytesBelow { get; private set; }
         public bool IsStopping { get; private set; }
@@ -156,7 +158,7 @@ internal sealed class TreeBudgets(ITaskStore store, LiveAttempts attempts, TimeP
         public void Update(TaskRecord record)
         {
             if (record.Version <= _version) return;
-            (_version, StartedAt, Paused, IsStopping) = (record.Version, record.StartedAt, record.Paused, record.State == TaskState.Stopping);
+            (_version, StartedAt, Paused, IsStopping, Attempt) = (record.Version, record.StartedAt, record.Paused, record.State == TaskState.Stopping, record.Attempt);
             var own = record.Outcome?.Output ?? record.Output;
             (OwnBytes, BytesBelow) = (own.Bytes + own.ErrorBytes, record.Below?.OutputBytes ?? 0);
         }

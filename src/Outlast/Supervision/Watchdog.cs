@@ -138,7 +138,7 @@ internal sealed class Watchdog(LiveAttempts attempts, TreeBudgets budgets, TaskL
             if (next is null || next > options.Poll - SinceLookAtAll) next = options.Poll - SinceLookAtAll;
             if (attempt.Record.Spec.Process is { OutputCap: not null, OutputPolicy: OutputPolicy.Stop }) Consider(CapPoll);
             Consider(limits.Timeout - clock.Elapsed);
-            if (!clock.DeadlineWarned) Consider(limits.Timeout * 0.9 - clock.Elapsed);
+            if (!clock.DeadlineWarned && limits.Timeout != attempt.Record.TimeoutWarned) Consider(limits.Timeout * 0.9 - clock.Elapsed);
             Consider(limits.IdleTimeout - clock.Idle);
             if (!clock.IdleWarned) Consider(limits.IdleWarning - clock.Idle);
         }
@@ -200,8 +200,8 @@ internal sealed class Watchdog(LiveAttempts attempts, TreeBudgets budgets, TaskL
             return StopFor(attempt, EndCause.Inactivity, "inactivity",
                 $"{(isCommand ? "no output, no CPU time and no new process" : "no step, no output, no progress and no other sign of life")} for {Duration.Format(idle)}, last seen {clock.LastActivityAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}; its limit is {Duration.Format(idleTimeout)} ({Option("--idle-timeout", "idleTimeout")}, or extend it while it runs)",
                 ("idleMs", Ms(idle)), ("limitMs", Ms(idleTimeout)));
-        if (!clock.DeadlineWarned && limits.Timeout is { } coming && elapsed >= coming * 0.9)
-            return WarnOf(attempt, "deadline_warning", $"it has run for {Duration.Format(elapsed)} and has {Left(coming - elapsed, clock)} left; extend it with: outlast extend {record.Number} --timeout +30m",
+        if (!clock.DeadlineWarned && limits.Timeout is { } coming && coming != record.TimeoutWarned && elapsed >= coming * 0.9)
+            return WarnOf(attempt, Transition.DeadlineWarning, $"it has run for {Duration.Format(elapsed)} and has {Left(coming - elapsed, clock)} left; extend it with: outlast extend {record.Number} --timeout +30m",
                 () => clock.DeadlineWarned = true, ("elapsedMs", Ms(elapsed)), ("leftMs", Ms(coming - elapsed)), ("limitMs", Ms(coming)));
         if (!clock.IdleWarned && !waits && limits.IdleWarning is { } warning && idle >= warning)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Outlast.Storage;
 using Outlast.TestKit;
@@ -10,6 +11,32 @@ namespace Outlast.Tests.Storage;
 
 public sealed class RecordSerializerTests
 {
+    [Fact]
+    public void However_deep_a_result_is_what_can_be_written_can_be_read()
+    {
+        var (written, refused) = (0, 0);
+        for (var depth = 50; depth <= 64; depth++)
+        {
+            var result = JsonElement.Parse(new string('[', depth) + new string(']', depth));
+            Assert.Equal(result.GetRawText(), RecordSerializer.ReadResult(RecordSerializer.WriteResult(result)).GetRawText());
+            var ended = FullRecords.Ended(Queued());
+            ended = ended with { End = ended.End! with { Result = result } };
+            byte[] state;
+            try
+            {
+                state = RecordSerializer.WriteState(ended);
+            }
+            catch (JsonException)
+            {
+                refused++;
+                continue;
+            }
+            written++;
+            Assert.Equal(result.GetRawText(), RecordSerializer.ReadRecord(1, RecordSerializer.WriteSpec(ended.Spec), state).End!.Result!.Value.GetRawText());
+        }
+        Assert.Equal((13, 2), (written, refused));
+    }
+
     [Fact]
     [Trait("Requirement", "V-79")]
     public void A_full_record_comes_back_to_the_last_field()

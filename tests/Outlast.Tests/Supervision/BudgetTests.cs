@@ -70,6 +70,33 @@ public sealed class BudgetTests
         Assert.Contains("cut off when its budget was used up", ended.End.Reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Requirement", "M-32")]
+    public async Task A_trees_output_counts_what_former_attempts_printed(bool byAChild)
+    {
+        await using var host = await SupervisedHost.StartAsync(settings: Roomy);
+        var (budget, retry) = (new TreeBudget(OutputBytes: 1000), new RetryPolicy(3, TimeSpan.FromSeconds(1), RetryOn.Failed));
+        var (top, work) = await host.RunAsync(SupervisedHost.Spec() with { Budget = budget, Retry = byAChild ? null : retry });
+        var id = top;
+        if (byAChild) (id, work) = await host.RunAsync(SupervisedHost.Spec() with { Retry = retry }, top);
+        work.Print(600);
+        work.End(7);
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).State == TaskState.Queued && host.Attempts.Find(id) is null, "it waits for its next attempt");
+        await host.PassAsync(TimeSpan.FromSeconds(5));
+        ScriptedAttempt? again = null;
+        await Eventually.TrueAsync(async () => (again = await host.Runner.AttemptOf(id)).Context.Attempt == 2, "it runs again");
+        await host.PassAsync(TimeSpan.FromSeconds(5));
+        Assert.DoesNotContain(TaskEventType.Warning, (await host.EventsOf(top)).Select(e => e.Type));
+        again!.Print(500);
+        await host.PassAsync(TimeSpan.FromSeconds(5));
+
+        var ended = await host.EndOf(top);
+        Assert.Equal((TaskState.Failed, EndCause.Budget, 1100), (ended.State, ended.End!.Cause, ended.End.Measured["outputBytes"]));
+        Assert.Equal(byAChild ? (1100, 0) : (600, 500), (ended.Below!.OutputBytes, ended.Output.Bytes));
+    }
+
     [Fact]
     [Trait("Requirement", "M-32")]
     public async Task A_budget_holds_over_a_restart_and_is_warned_of_before_it_is_enforced()

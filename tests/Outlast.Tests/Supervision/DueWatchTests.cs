@@ -114,6 +114,100 @@ public sealed class DueWatchTests
     }
 
     [Fact]
+    [Trait("Requirement", "V-31")]
+    public async Task The_wall_clock_limit_is_warned_of_once_while_a_task_waits_for_its_next_attempt()
+    {
+        await using var host = await StartAsync();
+        var (id, attempt) = await host.RunAsync(SupervisedHost.Spec() with { Timeout = Hour, Retry = new(3, TimeSpan.FromMinutes(58), RetryOn.Failed) });
+        attempt.End(7);
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).State == TaskState.Queued, "it waits for its next attempt");
+        Assert.True((await host.ReadAsync(id)).NotBefore > _time.GetUtcNow() + TimeSpan.FromMinutes(10));
+        await host.Client.ExtendAsync(id, new(SupervisedHost.Somebody, Timeout: new(TimeSpan.FromMinutes(10), FromNow: true)));
+        _time.Advance(TimeSpan.FromMinutes(9));
+        await WarnedAsync(host, id, times: 1);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal((TaskState.TimedOut, EndCause.Deadline), await host.EndOf(id) is var ended ? (ended.State, ended.End!.Cause) : default);
+        await WarnedAsync(host, id, times: 1);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Requirement", "V-31")]
+    public async Task The_wall_clock_limit_of_a_task_that_waits_without_an_owner_is_warned_of_and_enforced(bool noHostMeanwhile)
+    {
+        var id = await LeaveWaitingAsync(spec => spec with { Timeout = Hour }, expires: 10 * Hour);
+        if (noHostMeanwhile) _time.Advance(2 * Hour);
+        await using var host = await StartAsync();
+        if (!noHostMeanwhile)
+        {
+            _time.Advance(TimeSpan.FromMinutes(53));
+            Assert.DoesNotContain(await host.EventsOf(id), e => e.Type == TaskEventType.Warning);
+            _time.Advance(TimeSpan.FromMinutes(1));
+        }
+        await WarnedAsync(host, id, times: 1);
+        var text = (await host.EventsOf(id)).Single(e => e.Type == TaskEventType.Warning).Data["text"].GetString()!;
+        Assert.Contains(noHostMeanwhile ? "it waits for an answer, and it has 1m left" : "54m have passed since its first start, it waits for an answer, and it has 6m left", text);
+        Assert.Contains("outlast extend 1 --timeout +30m", text);
+        Assert.Equal(TaskState.Waiting, (await host.ReadAsync(id)).State);
+        // Each sweep finds it again, and nothing that was told.
+        await host.Due.RestoreAsync(await _store.ListOpenAsync(), default);
+        _time.Advance(TimeSpan.FromMinutes(noHostMeanwhile ? 1 : 6));
+        Assert.Equal((TaskState.TimedOut, EndCause.Deadline), await host.EndOf(id) is var ended ? (ended.State, ended.End!.Cause) : default);
+        await WarnedAsync(host, id, times: 1);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Requirement", "V-31")]
+    [Trait("Requirement", "U-20")]
+    public async Task The_wall_clock_limit_of_a_task_that_is_over_reaches_the_children_it_waits_for(bool overARestart)
+    {
+        var host = await StartAsync();
+        var (parent, work) = await host.RunAsync(SupervisedHost.Spec() with { Timeout = Hour });
+        var (child, _) = await host.RunAsync(parent: parent);
+        work.End(0);
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(parent)).IsFinishing && host.Attempts.Find(parent) is null, "only its child is awaited");
+        _time.Advance(TimeSpan.FromMinutes(30));
+        if (overARestart)
+        {
+            await host.DisposeAsync();
+            host = await StartAsync();
+            await Eventually.TrueAsync(() => host.Attempts.Find(child) is not null, "the child is adopted");
+        }
+        _time.Advance(_time.GetUtcNow() is var now ? (await host.ReadAsync(parent)).StartedAt!.Value + TimeSpan.FromMinutes(54) - now : default);
+        await WarnedAsync(host, parent, times: 1);
+        Assert.Equal(TaskState.Running, (await host.ReadAsync(child)).State);
+        _time.Advance(TimeSpan.FromMinutes(6));
+
+        var stopped = await host.EndOf(child);
+        Assert.Equal((TaskState.Stopped, EndCause.Parent, "deadline"), (stopped.State, stopped.End!.Cause, stopped.End.Actor!.Id));
+        Assert.Equal("stopped with its parent: task 1 timed out: 1h, its limit, have passed since its first start (--timeout, or extend it)", stopped.End.Reason);
+        var ended = await host.EndOf(parent);
+        Assert.Equal(TaskState.Completed, ended.State);
+        Assert.Single(ended.Annotations, a => a.Text.Contains("timed out", StringComparison.Ordinal));
+        await WarnedAsync(host, parent, times: 1);
+        Assert.Equal(0, host.Due.Count);
+        await host.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task What_is_being_done_is_not_begun_again_by_the_sweep()
+    {
+        var store = new FailingStore();
+        await using var host = await SupervisedHost.StartAsync(store, _runner, _time, settings: ("concurrency.processes", "1"));
+        await host.RunAsync();
+        await host.SubmitAsync(SupervisedHost.Spec() with { StartBy = _time.GetUtcNow() + Hour });
+        store.Failing = true;
+        _time.Advance(Hour);
+        await Eventually.TrueAsync(() => store.FailedCommits == 1, "it is tried");
+        var open = await store.ListOpenAsync();
+        for (var i = 0; i < 3; i++) await host.Due.RestoreAsync(open, default);
+        Assert.Equal((1, 0), (store.FailedCommits, host.Due.Count));
+    }
+
+    [Fact]
     public async Task A_question_that_nobody_runs_expires_at_its_time_and_its_default_puts_the_task_in_line()
     {
         await LeaveWaitingAsync();
@@ -194,15 +288,24 @@ public sealed class DueWatchTests
         _ = record;
     }
 
+    private static async Task WarnedAsync(SupervisedHost host, TaskId id, int times)
+    {
+        await Eventually.TrueAsync(async () => (await host.EventsOf(id)).Count(e => e.Type == TaskEventType.Warning) >= times, "it is warned of");
+        var warnings = (await host.EventsOf(id)).Where(e => e.Type == TaskEventType.Warning).ToList();
+        Assert.Equal(times, warnings.Count);
+        Assert.All(warnings, w => Assert.Equal("deadline_warning", w.Data["rule"].GetString()));
+    }
+
     private Task<SupervisedHost> StartAsync(params (string, string)[] settings) => SupervisedHost.StartAsync(_store, _runner, _time, settings: settings);
 
     /// <summary>A handler that asked, and whose host let go of it.</summary>
-    private async Task<TaskId> LeaveWaitingAsync()
+    private async Task<TaskId> LeaveWaitingAsync(Func<TaskSpec, TaskSpec>? adjust = null, TimeSpan? expires = null)
     {
         await _store.OpenAsync();
         var id = TaskId.New(_time.GetUtcNow());
         var at = _time.GetUtcNow();
         var spec = new TaskSpec { Name = "ask", Handler = "ask" };
+        if (adjust is not null) spec = adjust(spec);
         var submitted = TaskLifecycle.Submit(id, spec, null, SupervisedHost.Somebody, at);
         var waiting = submitted.After with
         {
@@ -210,7 +313,7 @@ public sealed class DueWatchTests
             Attempt = 1,
             StartedAt = at,
             Resumes = true,
-            Question = new("Go on?", at, at + Hour, "no"),
+            Question = new("Go on?", at, at + (expires ?? Hour), "no"),
         };
         await _store.CommitAsync(StoreCommit.Of(new(waiting, 0, null, submitted.Events)));
         return id;

@@ -72,6 +72,20 @@ public sealed class InboxTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-40")]
+    public async Task The_end_of_a_group_that_a_stop_of_its_parent_ends_at_once_is_told_once()
+    {
+        await using var host = await SupervisedHost.StartAsync();
+        var (parent, _) = await host.RunAsync(Of("s", "parent"));
+        for (var i = 0; i < 5; i++) await host.SubmitAsync(SupervisedHost.Spec() with { Group = "g", Notify = NotifyPolicy.Last, NotBefore = host.Time.GetUtcNow() + TimeSpan.FromHours(1) }, parent);
+        await host.Client.StopAsync(parent, new(EndCause.User, SupervisedHost.Somebody));
+        await host.EndOf(parent);
+
+        var group = Assert.Single((await host.Inbox.PeekAsync(new("s"))).Notices, n => n.Kind == NoticeKind.Group);
+        Assert.Equal("group g: all 5 ended", group.Title);
+    }
+
+    [Fact]
     [Trait("Requirement", "U-44")]
     public async Task Whoever_waits_is_woken_by_the_notice_and_not_by_a_clock()
     {
@@ -164,7 +178,7 @@ public sealed class InboxTests
         var later = await EndAsync(host, "s");
         Assert.Equal([later], (await host.Inbox.FetchAsync(new("s"))).Notices.Select(n => n.Task));
         var left = await host.Sessions.GetAsync("s");
-        Assert.Equal((0, 0, 1, 3), (left.OpenTasks, left.Waiting, left.HandedOver, left.Dropped));
+        Assert.Equal((0, 0, 1, 3), (left.OpenTasks, left.Queued, left.HandedOver, left.Dropped));
         Assert.Empty((await host.Sessions.CloseAsync("s", SupervisedHost.Somebody)).Stopped);
     }
 

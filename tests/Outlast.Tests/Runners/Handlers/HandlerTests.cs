@@ -13,6 +13,24 @@ public sealed class HandlerTests
     private sealed record Receipt(string Id);
 
     [Fact]
+    public async Task A_result_that_no_store_can_write_fails_the_task_and_nothing_is_run_again()
+    {
+        var runs = 0;
+        var store = new FailingStore { WritesDocuments = true };
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, JsonElement>("deep", (depth, _) =>
+        {
+            Interlocked.Increment(ref runs);
+            return Task.FromResult(JsonElement.Parse(new string('[', depth) + new string(']', depth)));
+        }), store);
+        // As deep as a document by itself may be; but in the record it is not by itself.
+        var ended = await host.EndOf(await host.SubmitAsync("deep", 64));
+        Assert.Equal((TaskState.Failed, EndCause.Error, null), (ended.State, ended.End!.Cause, ended.End.Result));
+        Assert.StartsWith("its outcome could not be written: ", ended.End.Reason);
+        Assert.Equal(1, runs);
+        Assert.Equal(TaskState.Completed, (await host.EndOf(await host.SubmitAsync("deep", 60))).State);
+    }
+
+    [Fact]
     [Trait("Requirement", "B1")]
     public async Task A_handler_gets_its_input_and_its_result_is_in_the_end()
     {
