@@ -25,7 +25,7 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
     public HandlerRunner(IEnumerable<HandlerRegistration> handlers, IServiceScopeFactory scopes, HandlerRunnerOptions options, TaskDefaults defaults, TimeProvider time)
     {
         (_scopes, _options, _defaults, _time) = (scopes, options, defaults, time);
-        _threads = new();
+        _threads = new(() => _runs.Count);
         // No policy ends code for what it prints.
         _outputCap = OutputCapRule.Of(defaults.OutputCap, defaults.OutputPolicy == OutputPolicy.Stop ? OutputPolicy.KeepEnds : defaults.OutputPolicy);
         _handlers = handlers.ToFrozenDictionary(h => h.Name, h => (h, h.OptionsOver(options.Json)), StringComparer.Ordinal);
