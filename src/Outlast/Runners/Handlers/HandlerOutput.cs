@@ -5,7 +5,7 @@ using Outlast.Output;
 namespace Outlast.Runners.Handlers;
 
 /// <summary>What a handler prints: appended to its attempt's log, each call at once, so that whoever follows sees it. Made when first written to; thread-safe.</summary>
-internal sealed class HandlerOutput(string folder, OutputCapRule? cap) : TextWriter(System.Globalization.CultureInfo.InvariantCulture)
+internal sealed class HandlerOutput(string folder, bool isResumed, OutputCapRule? cap) : TextWriter(System.Globalization.CultureInfo.InvariantCulture)
 {
     private const int AtOnce = 4096;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -15,6 +15,8 @@ internal sealed class HandlerOutput(string folder, OutputCapRule? cap) : TextWri
     private readonly StringBuilder _pending = new();
     // Whether the attempt is over. Read under _lock; set without it where somebody holds that for good.
     private volatile bool _isOver;
+    // Most handlers print nothing, and cost no look at the disk. A former host may have left a log that nobody has brought to it.
+    private volatile bool _mayBeThere = isResumed;
     private long _writes;
 
     public static string LogOf(string folder) => Path.Combine(folder, "output.log");
@@ -89,7 +91,10 @@ internal sealed class HandlerOutput(string folder, OutputCapRule? cap) : TextWri
         }
         try
         {
-            return _isOver ? [] : EndNeedsLock();
+            if (_isOver) return [];
+            if (_mayBeThere || _pending.Length > 0) return EndNeedsLock();
+            _isOver = true;
+            return [];
         }
         finally
         {
@@ -97,7 +102,9 @@ internal sealed class HandlerOutput(string folder, OutputCapRule? cap) : TextWri
         }
     }
 
-    public OutputFacts Measure() => Measure(folder);
+    /// <summary>Sizes of its log, read now.</summary>
+    /// <exception cref="IOException">They cannot be.</exception>
+    public OutputFacts Measure() => _mayBeThere ? Measure(folder) : OutputFacts.Empty;
 
     /// <summary>Sizes of an attempt's log, read now.</summary>
     /// <exception cref="IOException">They cannot be.</exception>
@@ -130,7 +137,6 @@ internal sealed class HandlerOutput(string folder, OutputCapRule? cap) : TextWri
         _file?.Dispose();
         _file = null;
         var log = LogOf(folder);
-        // A former host may have left one that nobody has brought to the disk.
         if (!File.Exists(log)) return failed.ToImmutable();
         if (cap is { } rule) Try("the output is larger than its cap", () => HolePuncher.Enforce(log, rule));
         Try("the output could not be brought to the disk", () =>
@@ -165,6 +171,7 @@ internal sealed class HandlerOutput(string folder, OutputCapRule? cap) : TextWri
         // What comes after the end belongs to no attempt any more.
         if (!_isOver)
         {
+            _mayBeThere = true;
             _file ??= Open();
             _file.Write(Encoding.GetBytes(_pending.ToString()));
             Interlocked.Increment(ref _writes);

@@ -24,7 +24,7 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
     public IAttemptServices Services { get; } = attempt.Services ?? throw new InvalidOperationException("A handler needs what its host offers to attempts.");
     public JsonSerializerOptions Json => json;
     public TimeProvider Time => time;
-    public HandlerOutput Output { get; } = new(attempt.Folder, outputCap);
+    public HandlerOutput Output { get; } = new(attempt.Folder, attempt.IsResumed, outputCap);
 
     /// <summary>Why it is to stop, while it is followed and ever after: its record forgets, and code that was given up goes on.</summary>
     public StopRequest? StopAsked => attempt.StopAsked() ?? _stop;

@@ -127,8 +127,7 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
         {
             try
             {
-                // Most handlers print nothing, and cost no look at the disk.
-                if (_runs.TryGetValue(attempt.Task, out var run)) vitals[attempt.Task] = new(run.Output.Writes > 0 ? run.Output.Measure() : OutputFacts.Empty, null, TimeSpan.Zero, 0, 0, 0, 0, run.Beats);
+                if (_runs.TryGetValue(attempt.Task, out var run)) vitals[attempt.Task] = new(run.Output.Measure(), null, TimeSpan.Zero, 0, 0, 0, 0, run.Beats);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

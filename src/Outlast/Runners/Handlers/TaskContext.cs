@@ -62,6 +62,7 @@ public sealed class TaskContext
     /// <summary>Passes the boundary and does nothing else: for long code without steps.</summary>
     /// <exception cref="TaskStoppedException">A stop is asked.</exception>
     /// <exception cref="OperationCanceledException">The host goes.</exception>
+    /// <exception cref="ClaimLostException">The attempt is over: another host has the task, or the code had returned and this is what it left behind.</exception>
     public void CheckBoundary() => _run.Pass();
 
     /// <summary>Tells how far it is.</summary>
@@ -83,7 +84,7 @@ public sealed class TaskContext
     /// <returns>What it gave, now or then.</returns>
     /// <exception cref="TaskStoppedException">A stop is asked; the step did not begin.</exception>
     /// <exception cref="ArgumentException">The name is used twice in this attempt.</exception>
-    /// <exception cref="ClaimLostException">Another host has the task.</exception>
+    /// <exception cref="ClaimLostException">As <see cref="CheckBoundary"/>.</exception>
     public async Task<T> StepAsync<T>(string name, Func<CancellationToken, Task<T>> step)
     {
         ArgumentNullException.ThrowIfNull(step);
