@@ -17,8 +17,17 @@ public sealed class FailingStore : ITaskStore
     /// <summary>How many commits have failed.</summary>
     public int FailedCommits;
 
+    /// <summary>Whether journals cannot be read from now on.</summary>
+    public volatile bool JournalFails;
+
     /// <summary>Awaited by writes that begin from now on.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Awaited by writes of finished steps that begin from now on.</summary>
+    public Task StepGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>A finished step is about to be written.</summary>
+    public event Action<TaskStep>? StepComes;
 
     public StoreDescription Description => _store.Description;
 
@@ -28,7 +37,13 @@ public sealed class FailingStore : ITaskStore
         if (WritesDocuments)
             foreach (var change in commit.Changes) RecordSerializer.WriteState(change.After);
         if (Failing) Interlocked.Increment(ref FailedCommits);
-        return Write(() => _store.CommitAsync(commit, cancel));
+        return Write(async () =>
+        {
+            var steps = commit.Steps.IsDefaultOrEmpty ? [] : commit.Steps;
+            foreach (var step in steps) StepComes?.Invoke(step.Step);
+            if (!steps.IsEmpty) await StepGate;
+            return await _store.CommitAsync(commit, cancel);
+        });
     }
 
     public Task<ImmutableArray<Tombstone>> RemoveAsync(ImmutableArray<TaskId> ids, DateTimeOffset at, string reason, CancellationToken cancel = default) => Write(() => _store.RemoveAsync(ids, at, reason, cancel));
@@ -38,7 +53,7 @@ public sealed class FailingStore : ITaskStore
     public Task<ImmutableArray<Notice>> MoveNoticesAsync(NoticeMove move, CancellationToken cancel = default) => Write(() => _store.MoveNoticesAsync(move, cancel));
     public Task SetSessionAsync(SessionChange change, CancellationToken cancel = default) => Write(async () => { await _store.SetSessionAsync(change, cancel); return true; });
 
-    public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => _store.StepsAsync(id, cancel);
+    public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => JournalFails ? throw new StoreUnavailableException("the disk does not answer") : _store.StepsAsync(id, cancel);
     public Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default) => _store.NoticesAsync(query, cancel);
     public Task<ImmutableArray<string>> AddresseesAsync(CancellationToken cancel = default) => _store.AddresseesAsync(cancel);
     public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => _store.SessionsAsync(name, cancel);

@@ -118,7 +118,7 @@ public static class OutlastServiceCollectionExtensions
         services.AddSingleton<LiveGauge>();
         services.AddSingleton<Stopper>();
         services.AddSingleton<ProgressReporter>();
-        services.AddSingleton(s => new AttemptDesk(s.GetRequiredService<TaskLedger>(), s.GetRequiredService<LiveAttempts>(), s.GetRequiredService<ProgressReporter>(), s.GetRequiredService<TaskWaits>(), s.GetRequiredService<TimeProvider>(), new(s.GetRequiredService<ITaskClient>)));
+        services.AddSingleton(s => new AttemptDesk(s.GetRequiredService<TaskLedger>(), s.GetRequiredService<LiveAttempts>(), s.GetRequiredService<ProgressReporter>(), s.GetRequiredService<TaskWaits>(), s.GetRequiredService<TimeProvider>(), new(s.GetRequiredService<TaskDesk>)));
         services.AddSingleton<Executor>();
         services.AddSingleton<Dispatcher>();
         services.AddSingleton<DueWatch>();

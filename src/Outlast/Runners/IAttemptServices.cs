@@ -15,12 +15,15 @@ public interface IAttemptServices
     /// <summary>Makes a finished step durable. Its name must be new within the task.</summary>
     Task WriteStepAsync(TaskStep step, CancellationToken cancel);
 
-    /// <summary>Asks a person or a client, and waits for the answer: the task is <see cref="TaskState.Waiting"/> meanwhile and holds no place. A question of that name that is open, or was answered while nobody ran the task, is not asked again.</summary>
+    /// <summary>Asks a person or a client, and waits for the answer: the task is <see cref="TaskState.Waiting"/> meanwhile and holds no place. A question of that name that is open, or was answered last, is not asked again.</summary>
     /// <param name="question">What; its <see cref="Question.Name"/> is given.</param>
     /// <param name="cancel">Gives up waiting: the question stays open, so that the next attempt finds its answer.</param>
     Task<QuestionAnswer> AskAsync(Question question, CancellationToken cancel);
 
-    /// <summary>Submits a child under a name that is the attempt's own for it: the same name again, also after a restart, is the same child.</summary>
+    /// <summary>Submits a child under a name that is the attempt's own for it: the same name again, also after a restart, is the same child. Where the host is about to go it waits: until that is called off, or for good.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="spec">What to run.</param>
+    /// <param name="cancel">Gives up: cancelled at the latest when the attempt is suspended or stopped.</param>
     /// <exception cref="OutlastException">As <see cref="ITaskClient.SubmitAsync"/>.</exception>
     Task<TaskRecord> StartChildAsync(string name, TaskSpec spec, CancellationToken cancel);
 

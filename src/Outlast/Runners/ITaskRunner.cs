@@ -113,6 +113,8 @@ public sealed class AttemptContext
     public required Func<StopRequest?> StopAsked { get; init; }
     /// <summary>Whether a former host has run this attempt before, and it goes on from its journal.</summary>
     public bool IsResumed { get; init; }
+    /// <summary>The task's last question with its answer, if it has one; whoever asks next takes its place in the record.</summary>
+    public Question? Answered { get; init; }
     /// <summary>What work that runs inside this program may ask of the runtime. Always there for attempts that a host runs.</summary>
     public IAttemptServices? Services { get; init; }
 }

@@ -5,7 +5,7 @@ using Outlast.Runners;
 namespace Outlast.Supervision;
 
 /// <summary>What work that runs inside this program may ask of the runtime: the door of handlers, as <see cref="TaskDesk"/> is that of people.</summary>
-internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, ProgressReporter progress, TaskWaits waits, TimeProvider time, Lazy<ITaskClient> desk)
+internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, ProgressReporter progress, TaskWaits waits, TimeProvider time, Lazy<TaskDesk> desk)
 {
     /// <summary>The services of that attempt, under its claim; none where no code of this program runs it.</summary>
     public IAttemptServices? For(TaskRecord record) => record is { Spec.Process: null, Claim: { } claim } ? new AttemptServices(this, attempts, progress, record.Id, record.Attempt, claim) : null;
@@ -40,7 +40,7 @@ internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, Prog
 
     private async Task<QuestionAnswer> AskAsync(LiveAttempt live, Question question, CancellationToken cancel)
     {
-        var asked = await ledger.ApplyAsync(live.Id, record => AnswerIn(record, question) is null ? Transition.Asked(live.Claim, question, time.GetUtcNow()) : null, cancel, live.Record);
+        var asked = await ledger.ApplyAsync(live.Id, record => !IsAsked(record, question, live.Claim) ? Transition.Asked(live.Claim, question, time.GetUtcNow()) : null, cancel, live.Record);
         if (asked.Refusal is RefusalReason.WrongToken or RefusalReason.Ended) throw new ClaimLostException(live.Id);
         if (asked.Refusal is not null) throw new InvalidOperationException($"Task {asked.Record.Number} can ask nothing now: it is {Names.Of(asked.Record.State)}.");
         while (true)
@@ -51,6 +51,10 @@ internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, Prog
             await changed.WaitAsync(cancel);
         }
     }
+
+    /// <summary>Whether it is open, or answered.</summary>
+    private static bool IsAsked(TaskRecord record, Question question, TaskClaim claim) =>
+        AnswerIn(record, question) is not null || record is { State: TaskState.Waiting, Question: { } open } && open.Name == question.Name && record.Claim?.Token == claim.Token;
 
     private static QuestionAnswer? AnswerIn(TaskRecord record, Question question) => record.Question is { Answer: { } answer } known && known.Name == question.Name ? answer : null;
 
@@ -68,9 +72,26 @@ internal sealed class AttemptDesk(TaskLedger ledger, LiveAttempts attempts, Prog
                 if (left is not null && (!left.State.IsTerminal() || left.State == TaskState.Completed)) return left;
             }
         }
-        var child = await desk.Value.SubmitAsync(new(spec, actor, live.Id, KeyOf(key, attempt), body), cancel);
+        var child = await SubmitAsync(new(spec, actor, live.Id, KeyOf(key, attempt), body), cancel);
         live.Clock.Touch();
-        return child.Record;
+        return child;
+    }
+
+    /// <summary>That the host goes is no fault of the code that it runs. Behind a shut door comes its suspension or its stop, which gives up the waiting, or the departure is called off.</summary>
+    private async Task<TaskRecord> SubmitAsync(TaskSubmission child, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var reopened = desk.Value.Reopened;
+            try
+            {
+                return (await desk.Value.SubmitAsync(child, cancel)).Record;
+            }
+            catch (DrainingException)
+            {
+                await reopened.WaitAsync(cancel);
+            }
+        }
     }
 
     private static string KeyOf(string key, int attempt) => attempt == 1 ? key : $"{key} attempt {attempt}";

@@ -65,7 +65,9 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
             Annotated = text => ledger.ApplyPersistentlyAsync(record.Id, _ => Transition.Annotated(text, time.GetUtcNow()), _letGo),
             IsResumed = record.Resumes,
             Services = services.For(record),
-            StopAsked = () => (attempts.Find(record.Id)?.Record ?? record).Stop,
+            // Of this attempt: the next one of the same task may be asked to stop, or not, for itself.
+            StopAsked = () => (attempts.Find(record.Id) is { } live && live.Claim == record.Claim ? live.Record : record).Stop,
+            Answered = record.Question is { Answer: not null } answered ? answered : null,
         };
         return context;
     }

@@ -16,6 +16,7 @@ internal sealed class TaskDesk(
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private volatile Door _door;
     private int _accepting;
+    private TaskCompletionSource _reopened = NewSignal();
 
     private enum Door
     {
@@ -29,7 +30,14 @@ internal sealed class TaskDesk(
     public void Close(bool exceptChildren = false) => _door = exceptChildren ? Door.ForChildren : Door.Closed;
 
     /// <summary>Takes new work again.</summary>
-    public void Reopen() => _door = Door.Open;
+    public void Reopen()
+    {
+        _door = Door.Open;
+        Interlocked.Exchange(ref _reopened, NewSignal()).SetResult();
+    }
+
+    /// <summary>Completes when it is reopened. Taken before the door is found shut.</summary>
+    public Task Reopened => Volatile.Read(ref _reopened).Task;
 
     /// <summary>Whether something that came through the door, while it was open, is on its way to the store.</summary>
     public bool IsAccepting => Interlocked.CompareExchange(ref _accepting, 0, 0) > 0;
@@ -183,6 +191,8 @@ internal sealed class TaskDesk(
         var record = await ledger.ReadAsync(id, cancel);
         return new(Path.Combine(runners.Folder.Attempt(id, Math.Max(1, record.Attempt)), errorStream ? ErrorFile : OutputFile), record);
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static IdempotencyKey? KeyOf(string? key, string? bodyHash) =>
         key is null ? null : new(key, bodyHash ?? throw new ArgumentException("An idempotency key needs the hash of the body that it stands for.", nameof(bodyHash)));

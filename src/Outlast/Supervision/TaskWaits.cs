@@ -14,6 +14,8 @@ internal sealed class TaskWaits(ITaskStore store, TaskLedger ledger, TaskFeed fe
     public async Task<WaitedFor> WaitAsync(WaitCommand command, CancellationToken cancel)
     {
         var start = time.GetTimestamp();
+        // A deadline that has passed leaves no time, and an answer all the same.
+        if (command.Timeout < TimeSpan.Zero) command = command with { Timeout = TimeSpan.Zero };
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var patience = Task.Delay(command.Timeout < LongestWait ? command.Timeout : LongestWait, time, over.Token);
         try

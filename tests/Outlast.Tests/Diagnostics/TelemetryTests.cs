@@ -3,9 +3,11 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.DependencyInjection;
 using Outlast.Diagnostics;
 using Outlast.TestKit;
 using Outlast.Tests.Conventions;
+using Outlast.Tests.Runners.Handlers;
 using Outlast.Tests.Supervision;
 
 namespace Outlast.Tests.Diagnostics;
@@ -59,6 +61,27 @@ public sealed partial class TelemetryTests
         Assert.All(attempts, a => Assert.Equal((submit.TraceId, submit.SpanId), (a.TraceId, a.ParentSpanId)));
         Assert.Equal([null, "True"], attempts.Select(a => a.Tag("outlast.task.adopted")));
         Assert.Equal([null, "completed"], attempts.Select(a => a.Tag("outlast.task.state")));
+    }
+
+    [Fact]
+    [Trait("Requirement", "S285-4")]
+    public async Task What_a_handler_starts_belongs_to_its_attempt()
+    {
+        using var traced = new Traces();
+        await using var host = await HandlerHost.StartAsync(s => s
+            .AddHandler("child", _ => Task.CompletedTask)
+            .AddHandler<int, string>("parent", async (_, task) =>
+            {
+                await Task.Yield();
+                return (await task.StartAsync("child", new TaskDefaults().OfHandler("child"))).Id.ToString();
+            }));
+        var id = await host.SubmitAsync("parent", 0);
+        var child = TaskId.Parse((await host.EndOf(id)).End!.Result!.Value.GetString()!);
+        await host.EndOf(child);
+
+        var run = Assert.Single(await traced.OfAsync(id, "outlast.attempt"));
+        var submit = Assert.Single(await traced.OfAsync(child, "outlast.submit"));
+        Assert.Equal((run.TraceId, run.SpanId), (submit.TraceId, submit.ParentSpanId));
     }
 
     [Fact]

@@ -138,6 +138,8 @@ internal sealed class SupervisedHost : IAsyncDisposable
         await Task.WhenAny(farewell, Time.WhenArmedAsync(bound));
         Time.Advance(bound);
         await farewell;
+        // The pool is the process's, and goes on without it.
+        if (Runners.Has(TaskKind.Handler)) Handlers.Dispose();
     }
 
     public async ValueTask DisposeAsync()

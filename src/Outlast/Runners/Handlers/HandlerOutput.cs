@@ -1,17 +1,22 @@
+using System.Collections.Immutable;
 using System.Text;
 using Outlast.Output;
 
 namespace Outlast.Runners.Handlers;
 
 /// <summary>What a handler prints: appended to its attempt's log, each call at once, so that whoever follows sees it. Made when first written to; thread-safe.</summary>
-internal sealed class HandlerOutput(string folder) : TextWriter(System.Globalization.CultureInfo.InvariantCulture)
+internal sealed class HandlerOutput(string folder, bool isResumed, OutputCapRule? cap) : TextWriter(System.Globalization.CultureInfo.InvariantCulture)
 {
     private const int AtOnce = 4096;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
-    // Guarded by _lock: the open log, what was written char by char and is not yet in it, and whether the attempt is over.
+    // Guarded by _lock: the open log, and what was written char by char and is not yet in it.
     private FileStream? _file;
     private readonly StringBuilder _pending = new();
-    private bool _isOver;
+    // Whether the attempt is over. Read under _lock; set without it where somebody holds that for good.
+    private volatile bool _isOver;
+    // Most handlers print nothing, and cost no look at the disk. A former host may have left a log that nobody has brought to it.
+    private volatile bool _mayBeThere = isResumed;
     private long _writes;
 
     public static string LogOf(string folder) => Path.Combine(folder, "output.log");
@@ -74,35 +79,90 @@ internal sealed class HandlerOutput(string folder) : TextWriter(System.Globaliza
         }
     }
 
-    public OutputFacts Measure() => Measure(folder, out _);
+    /// <summary>The attempt is over: takes nothing any more, cuts what the cap does not leave, and brings the rest to the disk, so that an end never tells of output that a power cut takes.</summary>
+    /// <returns>What of that could not be done; it costs nobody his end.</returns>
+    public ImmutableArray<string> End()
+    {
+        // Whoever writes to a disk that does not answer holds it for good.
+        if (!_lock.TryEnter(Patience))
+        {
+            _isOver = true;
+            return ["the output could not be brought to the disk: it is still being written"];
+        }
+        try
+        {
+            if (_isOver) return [];
+            if (_mayBeThere || _pending.Length > 0) return EndNeedsLock();
+            _isOver = true;
+            return [];
+        }
+        finally
+        {
+            _lock.Exit();
+        }
+    }
+
+    /// <summary>Sizes of its log, read now.</summary>
+    /// <exception cref="IOException">They cannot be.</exception>
+    public OutputFacts Measure() => _mayBeThere ? Measure(folder) : OutputFacts.Empty;
 
     /// <summary>Sizes of an attempt's log, read now.</summary>
-    public static OutputFacts Measure(string folder, out DateTimeOffset? changedAt)
+    /// <exception cref="IOException">They cannot be.</exception>
+    public static OutputFacts Measure(string folder)
     {
         var log = new FileInfo(LogOf(folder));
-        changedAt = null;
         if (!log.Exists) return OutputFacts.Empty;
-        changedAt = new DateTimeOffset(log.LastWriteTimeUtc, TimeSpan.Zero);
-        return new(log.Length, 0, log.Length > OutputCapRule.Page ? DroppedRange.Of(log.FullName).Length : 0, 0);
+        try
+        {
+            return new(log.Length, 0, log.Length > OutputCapRule.Page ? DroppedRange.Of(log.FullName).Length : 0, 0);
+        }
+        catch (OutputUnreadableException e)
+        {
+            // To those who look here, what cannot be read is one failure of the disk like any other.
+            throw new IOException(e.Message, e);
+        }
     }
 
     protected override void Dispose(bool disposing)
     {
-        lock (_lock)
+        End();
+        base.Dispose(disposing);
+    }
+
+    private ImmutableArray<string> EndNeedsLock()
+    {
+        var failed = ImmutableArray.CreateBuilder<string>();
+        Try("what it printed last could not be written", FlushNeedsLock);
+        _isOver = true;
+        _file?.Dispose();
+        _file = null;
+        var log = LogOf(folder);
+        if (!File.Exists(log)) return failed.ToImmutable();
+        if (cap is { } rule) Try("the output is larger than its cap", () => HolePuncher.Enforce(log, rule));
+        Try("the output could not be brought to the disk", () =>
         {
-            if (_isOver) return;
+            Sync(log);
+            if (File.Exists(DroppedRange.FileOf(log))) Sync(DroppedRange.FileOf(log));
+        });
+        return failed.ToImmutable();
+
+        void Try(string otherwise, Action act)
+        {
             try
             {
-                FlushNeedsLock();
+                act();
             }
-            finally
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutputUnreadableException)
             {
-                _isOver = true;
-                _file?.Dispose();
-                _file = null;
+                failed.Add($"{otherwise}: {e.Message}");
             }
         }
-        base.Dispose(disposing);
+    }
+
+    private static void Sync(string path)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.FlushToDisk(file);
     }
 
     private void FlushNeedsLock()
@@ -111,6 +171,7 @@ internal sealed class HandlerOutput(string folder) : TextWriter(System.Globaliza
         // What comes after the end belongs to no attempt any more.
         if (!_isOver)
         {
+            _mayBeThere = true;
             _file ??= Open();
             _file.Write(Encoding.GetBytes(_pending.ToString()));
             Interlocked.Increment(ref _writes);

@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Outlast.Output;
 
 namespace Outlast.Runners.Handlers;
 
 /// <summary>One attempt of a handler: its boundary, its signals, its journal, and how it ended.</summary>
-internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep> finished, JsonSerializerOptions json, TimeProvider time) : IDisposable
+internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep> finished, JsonSerializerOptions json, OutputCapRule? outputCap, TimeProvider time) : IDisposable
 {
     private static readonly AsyncLocal<HandlerRun?> CleaningUp = new();
     private readonly TaskCompletionSource<TaskOutcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -17,12 +18,16 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
     private bool _wasRefused, _wasSuspended, _isAbandoned;
     private int _ordinal = finished.IsDefaultOrEmpty ? 0 : finished.Max(s => s.Ordinal);
     private long _beats;
+    private volatile StopRequest? _stop;
 
     public AttemptContext Attempt => attempt;
     public IAttemptServices Services { get; } = attempt.Services ?? throw new InvalidOperationException("A handler needs what its host offers to attempts.");
     public JsonSerializerOptions Json => json;
     public TimeProvider Time => time;
-    public HandlerOutput Output { get; } = new(attempt.Folder);
+    public HandlerOutput Output { get; } = new(attempt.Folder, attempt.IsResumed, outputCap);
+
+    /// <summary>Why it is to stop, while it is followed and ever after: its record forgets, and code that was given up goes on.</summary>
+    public StopRequest? StopAsked => attempt.StopAsked() ?? _stop;
 
     /// <summary>A stop is asked.</summary>
     public Signal Stop { get; } = new();
@@ -48,19 +53,24 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
     /// <summary>The one boundary: whoever asks the runtime for anything comes by here first. Refuses when a stop is asked or the host goes, and counts as a sign of life.</summary>
     /// <exception cref="TaskStoppedException">A stop is asked.</exception>
     /// <exception cref="OperationCanceledException">The host goes.</exception>
+    /// <exception cref="ClaimLostException">The attempt is over: what its code has left behind may begin nothing.</exception>
     public void Pass()
     {
         Beat();
-        if (CleansUp && !Hard.IsRaised) return;
+        var isOver = Outcome.IsCompletedSuccessfully;
+        if (CleansUp && !Hard.IsRaised && !isOver) return;
         // The record knows first: what is asked of a task reaches its code from the moment of the commit.
-        if (attempt.StopAsked() is { } stop)
+        if (StopAsked is { } stop)
         {
             lock (_lock) _wasRefused = true;
             throw new TaskStoppedException(attempt.Task, stop, Stop.Token);
         }
-        if (!Suspend.IsRaised) return;
-        lock (_lock) _wasSuspended = true;
-        throw new HandlerSuspendedException(Suspend.Token);
+        if (Suspend.IsRaised)
+        {
+            lock (_lock) _wasSuspended = true;
+            throw new HandlerSuspendedException(Suspend.Token);
+        }
+        if (isOver) throw new ClaimLostException(attempt.Task);
     }
 
     /// <summary>Lets the boundary pass for what is called within, as long as the grace lasts.</summary>
@@ -75,8 +85,9 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
 
     private bool CleansUp => CleaningUp.Value == this;
 
-    public void AskStop()
+    public void AskStop(StopRequest stop)
     {
+        _stop = stop;
         Stop.Raise();
         Break.Raise();
     }
@@ -132,16 +143,17 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
     /// <summary>What the code's end means: a refusal that it swallowed is not made good by what it returns.</summary>
     /// <param name="result">What it returned.</param>
     /// <param name="error">What it threw; none if it returned.</param>
-    public TaskOutcome Classify(JsonElement? result, Exception? error)
+    /// <param name="evidence">What else is known of its end.</param>
+    public TaskOutcome Classify(JsonElement? result, Exception? error, ImmutableArray<string> evidence)
     {
         bool wasRefused, wasSuspended;
         lock (_lock) (wasRefused, wasSuspended) = (_wasRefused, _wasSuspended);
-        var stops = attempt.StopAsked() is not null;
-        var facts = new TaskOutcome { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Result = result, Resources = new(Elapsed, null, null), Output = MeasureOutput() };
+        var stops = StopAsked is not null;
+        var facts = new TaskOutcome { Kind = OutcomeKind.Succeeded, Cause = EndCause.Exit, Result = result, Evidence = evidence, Resources = new(Elapsed, null, null), Output = MeasureOutput() };
         if (wasRefused || error is TaskStoppedException || error is OperationCanceledException && stops)
         {
             var broken = facts with { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error };
-            if (error is null) return broken with { Evidence = [$"it went on after a boundary had refused it{(result is null ? "" : "; what it returned is kept as its result")}"] };
+            if (error is null) return broken with { Evidence = [.. evidence, $"it went on after a boundary had refused it{(result is null ? "" : "; what it returned is kept as its result")}"] };
             return error is OperationCanceledException ? broken : broken with { Error = ErrorOf(error) };
         }
         if (wasSuspended || error is OperationCanceledException && Suspend.IsRaised && !stops) return facts with { Kind = OutcomeKind.Suspended, Cause = EndCause.Exit, Result = null, Reason = null };
@@ -154,7 +166,7 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
     /// <summary>The code does not come back. False: it just did.</summary>
     public bool Abandon(string evidence)
     {
-        var outcome = new TaskOutcome { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error, Evidence = [evidence], Resources = new(Elapsed, null, null), Output = MeasureOutput() };
+        var outcome = new TaskOutcome { Kind = OutcomeKind.Interrupted, Cause = EndCause.Error, Evidence = [evidence, .. Output.End()], Resources = new(Elapsed, null, null), Output = MeasureOutput() };
         lock (_lock)
         {
             if (!_outcome.TrySetResult(outcome)) return false;
@@ -178,7 +190,8 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
 
     public void Dispose() => Output.Dispose();
 
-    private OutputFacts MeasureOutput()
+    /// <summary>None if the log cannot be looked at: that must not cost the code its end.</summary>
+    private OutputFacts? MeasureOutput()
     {
         try
         {
@@ -186,7 +199,7 @@ internal sealed class HandlerRun(AttemptContext attempt, ImmutableArray<TaskStep
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return OutputFacts.Empty;
+            return null;
         }
     }
 

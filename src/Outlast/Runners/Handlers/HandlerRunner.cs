@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Outlast.Diagnostics;
+using Outlast.Output;
 
 namespace Outlast.Runners.Handlers;
 
@@ -11,16 +14,20 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
 {
     private readonly FrozenDictionary<string, (HandlerRegistration Handler, JsonSerializerOptions Json)> _handlers;
     private readonly ConcurrentDictionary<TaskId, HandlerRun> _runs = new();
-    private readonly ThreadReserve _threads = new();
+    private readonly ThreadReserve _threads;
     private readonly IServiceScopeFactory _scopes;
     private readonly HandlerRunnerOptions _options;
     private readonly TaskDefaults _defaults;
     private readonly TimeProvider _time;
+    private readonly OutputCapRule? _outputCap;
     private int _abandoned;
 
     public HandlerRunner(IEnumerable<HandlerRegistration> handlers, IServiceScopeFactory scopes, HandlerRunnerOptions options, TaskDefaults defaults, TimeProvider time)
     {
         (_scopes, _options, _defaults, _time) = (scopes, options, defaults, time);
+        _threads = new(() => _runs.Count);
+        // No policy ends code for what it prints.
+        _outputCap = OutputCapRule.Of(defaults.OutputCap, defaults.OutputPolicy == OutputPolicy.Stop ? OutputPolicy.KeepEnds : defaults.OutputPolicy);
         _handlers = handlers.ToFrozenDictionary(h => h.Name, h => (h, h.OptionsOver(options.Json)), StringComparer.Ordinal);
         foreach (var (handler, json) in _handlers.Values) handler.Check(json);
     }
@@ -47,15 +54,26 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
         if (!_handlers.TryGetValue(attempt.Spec.Handler!, out var added)) return Refused(Unknown(attempt.Spec.Handler!));
         var (code, problem) = added.Handler.Bind(attempt.Spec.Input, added.Json);
         if (code is null) return Refused($"its input {problem}");
-        var finished = attempt.IsResumed || attempt.Attempt > 1 ? await attempt.Services!.ReadStepsAsync(letGo).ConfigureAwait(false) : [];
-        var run = new HandlerRun(attempt, finished, added.Json, _time);
+        var run = new HandlerRun(attempt, await ReadJournalAsync(attempt, letGo).ConfigureAwait(false), added.Json, _outputCap, _time);
         _runs[attempt.Task] = run;
         try
         {
             // After it is known: a stop that comes from here on finds it, one that came before is seen here.
-            if (attempt.StopAsked() is not null) throw new NeverStartedException("a stop was asked before its code began");
+            if (attempt.StopAsked() is not null)
+            {
+                const string why = "a stop was asked before its code began";
+                // A ladder that has found it already need not wait for what never comes.
+                run.Conclude(Refused(why));
+                throw new NeverStartedException(why);
+            }
             using var going = letGo.Register(() => run.LetGo(letGo));
-            _threads.Run(() => _ = ExecuteAsync(run, code));
+            // What the code submits belongs to its attempt. Nothing else of those who woke the host is handed on to it.
+            var activity = Activity.Current;
+            _threads.Run(() =>
+            {
+                Activity.Current = activity;
+                _ = ExecuteAsync(run, code);
+            });
             return await run.Outcome.ConfigureAwait(false);
         }
         finally
@@ -73,7 +91,7 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
     {
         if (!_runs.TryGetValue(attempt.Task, out var run) || run.Attempt.Attempt != attempt.Attempt) return new([], ["its code was not running"]);
         var evidence = ImmutableArray.CreateBuilder<string>();
-        run.AskStop();
+        run.AskStop(stop);
         evidence.Add($"asked to stop at its next boundary, {Since()} after the request");
         var left = stop.RequestedAt + attempt.Spec.StopGrace - _time.GetUtcNow();
         if (!await EndsWithinAsync(run, left, hurry, letGo).ConfigureAwait(false))
@@ -109,8 +127,7 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
         {
             try
             {
-                // Most handlers print nothing, and cost no look at the disk.
-                if (_runs.TryGetValue(attempt.Task, out var run)) vitals[attempt.Task] = new(run.Output.Writes > 0 ? run.Output.Measure() : OutputFacts.Empty, null, TimeSpan.Zero, 0, 0, 0, 0, run.Beats);
+                if (_runs.TryGetValue(attempt.Task, out var run)) vitals[attempt.Task] = new(run.Output.Measure(), null, TimeSpan.Zero, 0, 0, 0, 0, run.Beats);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -120,7 +137,7 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
         return vitals.ToImmutable();
     }
 
-    public OutputFacts MeasureOutput(AttemptContext attempt) => HandlerOutput.Measure(attempt.Folder, out _);
+    public OutputFacts MeasureOutput(AttemptContext attempt) => HandlerOutput.Measure(attempt.Folder);
 
     public InputReceipt Send(AttemptContext attempt, ReadOnlySpan<byte> bytes, bool end) => new(0, InputState.Unread);
 
@@ -138,16 +155,47 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
         {
             error = e;
         }
+        var outcome = Conclude(run, result, error);
+        if (!run.Conclude(outcome) && run.IsAbandoned) await ReturnLateAsync(run, outcome).ConfigureAwait(false);
+    }
+
+    /// <summary>Whatever there is to say of it, it is over, and somebody waits for that.</summary>
+    private static TaskOutcome Conclude(HandlerRun run, JsonElement? result, Exception? error)
+    {
         try
         {
-            run.Dispose();
+            using (run)
+            {
+                var evidence = run.Output.End();
+                if (run.Output.Writes > 0) Milestone.Reach(Milestone.OutputSynced, run.Attempt.Task);
+                return run.Classify(result, error, evidence);
+            }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            error ??= e;
+            // An error whose own words fail, say.
+            var type = (error ?? e).GetType();
+            return new() { Kind = OutcomeKind.Failed, Cause = EndCause.Error, Result = result, Error = new(type.FullName ?? type.Name, $"how it ended cannot be told: {e.GetType().Name}", null) };
         }
-        var outcome = run.Classify(result, error);
-        if (!run.Conclude(outcome) && run.IsAbandoned) await ReturnLateAsync(run, outcome).ConfigureAwait(false);
+    }
+
+    /// <summary>What is finished, an answer that came while nobody ran the task among it: the record keeps one only until the next question.</summary>
+    /// <exception cref="NeverStartedException">The store cannot say it now.</exception>
+    private async Task<ImmutableArray<TaskStep>> ReadJournalAsync(AttemptContext attempt, CancellationToken letGo)
+    {
+        if (!attempt.IsResumed && attempt.Attempt == 1) return [];
+        try
+        {
+            var steps = await attempt.Services!.ReadStepsAsync(letGo).ConfigureAwait(false);
+            if (attempt.Answered is not { Name: { } name, Answer: { } answer } || steps.Any(s => s.Name == name)) return steps;
+            var answered = new TaskStep(name, steps.IsEmpty ? 1 : steps.Max(s => s.Ordinal) + 1, Answer.Of(answer).ToJson(), attempt.Attempt, _time.GetUtcNow());
+            await attempt.Services.WriteStepAsync(answered, letGo).ConfigureAwait(false);
+            return steps.Add(answered);
+        }
+        catch (StoreUnavailableException e)
+        {
+            throw new NeverStartedException($"its journal could not be read: {e.Message}", e);
+        }
     }
 
     /// <summary>Code that had been given up has come back: what it says is kept beside the end.</summary>

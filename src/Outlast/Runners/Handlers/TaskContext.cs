@@ -42,7 +42,7 @@ public sealed class TaskContext
     public ImmutableArray<TaskStep> FinishedSteps => _run.FinishedBefore;
 
     /// <summary>That a stop is asked, by whom and why; none if it is not.</summary>
-    public StopRequest? StopAsked => _run.Attempt.StopAsked();
+    public StopRequest? StopAsked => _run.StopAsked;
 
     /// <summary>Cancelled when a stop is asked: come to an end soon, in good order.</summary>
     public CancellationToken StopToken => _run.Stop.Token;
@@ -62,6 +62,7 @@ public sealed class TaskContext
     /// <summary>Passes the boundary and does nothing else: for long code without steps.</summary>
     /// <exception cref="TaskStoppedException">A stop is asked.</exception>
     /// <exception cref="OperationCanceledException">The host goes.</exception>
+    /// <exception cref="ClaimLostException">The attempt is over: another host has the task, or the code had returned and this is what it left behind.</exception>
     public void CheckBoundary() => _run.Pass();
 
     /// <summary>Tells how far it is.</summary>
@@ -83,7 +84,7 @@ public sealed class TaskContext
     /// <returns>What it gave, now or then.</returns>
     /// <exception cref="TaskStoppedException">A stop is asked; the step did not begin.</exception>
     /// <exception cref="ArgumentException">The name is used twice in this attempt.</exception>
-    /// <exception cref="ClaimLostException">Another host has the task.</exception>
+    /// <exception cref="ClaimLostException">As <see cref="CheckBoundary"/>.</exception>
     public async Task<T> StepAsync<T>(string name, Func<CancellationToken, Task<T>> step)
     {
         ArgumentNullException.ThrowIfNull(step);
@@ -150,7 +151,7 @@ public sealed class TaskContext
         _run.Use(name, Child);
         try
         {
-            var record = await GuardedAsync(wait => _run.Services.StartChildAsync(name, spec, wait)).ConfigureAwait(false);
+            var record = await GuardedAsync(wait => _run.Services.StartChildAsync(name, spec, wait), _run.Break.Token).ConfigureAwait(false);
             return new(this, name, record.Id, record.Number);
         }
         catch
@@ -191,9 +192,7 @@ public sealed class TaskContext
         {
             _run.Pass();
             if (_run.FindStep(name) is { } done) return Read<Answer>(name, done.Result).ToAnswer();
-            var answer = await AskOneAsync(new Question(text, _run.Time.GetUtcNow(), ExpiryOf(expiry), @default) { Choices = answers, Name = name }).ConfigureAwait(false);
-            await _run.FinishAsync(name, JsonSerializer.SerializeToElement(Answer.Of(answer), AnswerJson.Default.Answer)).ConfigureAwait(false);
-            return answer;
+            return await AskOneAsync(name, () => new(text, _run.Time.GetUtcNow(), ExpiryOf(expiry), @default) { Choices = answers, Name = name }).ConfigureAwait(false);
         }
         catch
         {
@@ -231,14 +230,14 @@ public sealed class TaskContext
         ImmutableArray<TaskId> ids = [.. tasks];
         if (ids.IsEmpty) return [];
         _run.Output.Rest();
-        var ended = await GuardedAsync(wait => _run.Services.WaitAsync(ids, any, timeout, wait)).ConfigureAwait(false);
+        var ended = await GuardedAsync(wait => _run.Services.WaitAsync(ids, any, timeout, wait), _run.WaitToken).ConfigureAwait(false);
         // A stop takes the children along, and their ends may be here before it is: whoever waits is to hear of the stop, and not to go on as if they had ended by themselves.
         _run.Pass();
         return ended;
     }
 
-    /// <summary>A task asks one thing at a time: what waits for one answer cannot wait for another.</summary>
-    private async Task<QuestionAnswer> AskOneAsync(Question question)
+    /// <summary>A task asks one thing at a time: what waits for one answer cannot wait for another. The time of a question begins with its turn, and the turn ends when the answer is in the journal: the record then keeps the next one.</summary>
+    private async Task<QuestionAnswer> AskOneAsync(string name, Func<Question> question)
     {
         _run.Output.Rest();
         return await GuardedAsync(async wait =>
@@ -246,22 +245,24 @@ public sealed class TaskContext
             await _oneQuestion.WaitAsync(wait).ConfigureAwait(false);
             try
             {
-                return await _run.Services.AskAsync(question, wait).ConfigureAwait(false);
+                var answer = await _run.Services.AskAsync(question(), wait).ConfigureAwait(false);
+                await _run.FinishAsync(name, Answer.Of(answer).ToJson()).ConfigureAwait(false);
+                return answer;
             }
             finally
             {
                 _oneQuestion.Release();
             }
-        }).ConfigureAwait(false);
+        }, _run.WaitToken).ConfigureAwait(false);
     }
 
     /// <summary>The boundary before, and behind what it broke off: then it says why.</summary>
-    private async Task<T> GuardedAsync<T>(Func<CancellationToken, Task<T>> ask)
+    private async Task<T> GuardedAsync<T>(Func<CancellationToken, Task<T>> ask, CancellationToken wait)
     {
         _run.Pass();
         try
         {
-            var answer = await ask(_run.WaitToken).ConfigureAwait(false);
+            var answer = await ask(wait).ConfigureAwait(false);
             _run.Beat();
             return answer;
         }

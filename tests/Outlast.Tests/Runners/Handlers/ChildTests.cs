@@ -86,4 +86,18 @@ public sealed class ChildTests
         Assert.Equal((TaskState.Stopped, EndCause.Parent), Assert.Single((await host.Client.TreeAsync(id)).Children).Task.Record is var child ? (child.State, child.End!.Cause) : default);
         Assert.Equal(0, host.Feed.Waiting);
     }
+
+    [Fact]
+    [Trait("Requirement", "V-04")]
+    public async Task A_wait_whose_deadline_has_passed_gives_what_there_is_at_once()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, string>("parent", async (_, task) =>
+        {
+            var child = await task.StartAsync("child", SupervisedHost.Spec());
+            var seen = await task.WaitAllAsync([child.Id], TimeSpan.FromSeconds(-5));
+            await child.StopAsync();
+            return seen[0].State.IsTerminal() ? "ended" : "open";
+        }));
+        Assert.Equal("open", (await host.EndOf(await host.SubmitAsync("parent", 0))).End!.Result?.GetString());
+    }
 }

@@ -103,6 +103,29 @@ public sealed class JournalTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-19")]
+    public async Task A_journal_that_cannot_be_read_now_is_read_later_and_costs_no_attempt()
+    {
+        var (store, time) = (new FailingStore(), new ManualTime());
+        static async Task<int> Work(int _, TaskContext task)
+        {
+            var value = await task.StepAsync("once", _ => Task.FromResult(7));
+            if (!task.IsResumed) await Task.Delay(Timeout.Infinite, task.HardToken);
+            return value;
+        }
+        var host = await HandlerHost.StartAsync(s => s.AddHandler<int, int>("work", Work), store, time);
+        var id = await host.SubmitAsync("work", 0);
+        await Eventually.TrueAsync(async () => (await store.StepsAsync(id)).Length == 1, "its step is finished");
+        await host.AbandonAsync();
+        store.JournalFails = true;
+        await using var next = await HandlerHost.StartAsync(s => s.AddHandler<int, int>("work", Work), store, time);
+        await Eventually.TrueAsync(async () => (await next.ReadAsync(id)).State.IsTerminal() || (await next.EventsOf(id)).Any(e => e.Type == TaskEventType.Requeued && e.Data["why"].GetString() == "never_started"), "it could not begin");
+        store.JournalFails = false;
+        var ended = await next.PassingUntil(next.EndOf(id));
+        Assert.Equal((TaskState.Completed, 1, 7), (ended.State, ended.Attempt, ended.End!.Result?.GetInt32()));
+    }
+
+    [Fact]
     public async Task A_step_that_throws_is_not_finished_and_may_be_tried_again_under_its_name()
     {
         var tries = 0;

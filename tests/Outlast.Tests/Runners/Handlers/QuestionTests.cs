@@ -139,6 +139,89 @@ public sealed class QuestionTests
         Assert.Equal((TaskState.TimedOut, EndCause.Deadline), (await host.EndOf(id) is var ended ? (ended.State, ended.End!.Cause) : default));
     }
 
+    [Fact]
+    [Trait("Requirement", "U-70")]
+    public async Task An_answer_is_in_the_journal_before_the_next_question_takes_its_place()
+    {
+        var (store, time) = (new FailingStore(), new ManualTime());
+        var comes = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.StepComes += _ => comes.TrySetResult();
+        void Handlers(OutlastBuilder s) => s.AddHandler<int, string>("both", async (_, task) => string.Join(' ', (await Task.WhenAll(task.AskAsync("a", "a?"), task.AskAsync("b", "b?"))).Select(a => a.Text)));
+        var host = await HandlerHost.StartAsync(Handlers, store, time);
+        var id = await host.SubmitAsync("both", 0);
+        Assert.Equal("a", (await WaitingAsync(host, id)).Question!.Name);
+        var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.StepGate = hold.Task;
+        await host.Client.AnswerAsync(id, By("one"));
+        await comes.Task.Soon();
+        // It would have taken the place by now: an attempt of another, submitted after it, has come and gone.
+        var (other, attempt) = await host.RunAsync();
+        attempt.End(0);
+        await host.EndOf(other);
+        Assert.Equal(("a", "one"), (await host.ReadAsync(id)).Question is { } known ? (known.Name, known.Answer?.Text) : default);
+        await host.AbandonAsync();
+        store.StepGate = Task.CompletedTask;
+
+        await using var next = await HandlerHost.StartAsync(Handlers, store, time);
+        Assert.Equal("b", (await WaitingAsync(next, id)).Question!.Name);
+        await next.Client.AnswerAsync(id, By("two"));
+        Assert.Equal("one two", (await next.EndOf(id)).End!.Result!.Value.GetString());
+        hold.SetResult();
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-70")]
+    public async Task An_answer_is_not_lost_when_the_code_asks_in_another_order_the_next_time()
+    {
+        var (store, time) = (new InMemoryTaskStore(), new ManualTime());
+        void Handlers(OutlastBuilder s) => s.AddHandler<int, string>("both", async (_, task) =>
+        {
+            string[] order = task.IsResumed ? ["b", "a"] : ["a", "b"];
+            var said = new List<string>();
+            foreach (var name in order) said.Add($"{name}={(await task.AskAsync(name, $"{name}?")).Text}");
+            return $"{string.Join(' ', said)} {string.Join(',', task.FinishedSteps.Select(s => s.Name))}";
+        });
+        var host = await HandlerHost.StartAsync(Handlers, store, time);
+        var id = await host.SubmitAsync("both", 0);
+        await WaitingAsync(host, id);
+        await host.AbandonAsync();
+        await using var next = await HandlerHost.StartAsync(Handlers, store, time);
+        await next.Client.AnswerAsync(id, By("one"));
+        await Eventually.TrueAsync(async () => (await next.ReadAsync(id)).Question is { Name: "b" }, "it asks the other");
+        await next.Client.AnswerAsync(id, By("two"));
+        Assert.Equal("b=two a=one a", (await next.EndOf(id)).End!.Result!.Value.GetString());
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-71")]
+    public async Task A_question_that_waits_for_another_has_its_whole_time_once_it_is_asked()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("both", async task =>
+        {
+            var first = task.AskAsync("a", "a?");
+            await Task.WhenAll(first, task.AskAsync("b", "b?", expiry: TimeSpan.FromHours(1)));
+        }));
+        var id = await host.SubmitAsync("both");
+        await WaitingAsync(host, id);
+        host.Time.Advance(TimeSpan.FromHours(3));
+        await host.Client.AnswerAsync(id, By("one"));
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).Question is { Name: "b" }, "it asks the other");
+        var asked = (await host.ReadAsync(id)).Question!;
+        Assert.Equal((host.Time.GetUtcNow(), host.Time.GetUtcNow() + TimeSpan.FromHours(1)), (asked.AskedAt, asked.ExpiresAt));
+    }
+
+    [Fact]
+    public async Task A_question_that_is_open_is_not_asked_again_but_waited_for()
+    {
+        await using var host = await HandlerHost.StartAsync(Asker);
+        var id = await host.SubmitAsync("asker", 0);
+        var question = (await WaitingAsync(host, id)).Question!;
+        var again = host.Attempts.Find(id)!.Context.Services!.AskAsync(question, default);
+        await host.Client.AnswerAsync(id, By("yes"));
+        Assert.Equal("yes", (await again.Soon()).Text);
+        Assert.Single(await host.EventsOf(id), e => e.Type == TaskEventType.Question);
+    }
+
     private static async Task<TaskRecord> WaitingAsync(SupervisedHost host, TaskId id)
     {
         await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).State == TaskState.Waiting, "it asks");

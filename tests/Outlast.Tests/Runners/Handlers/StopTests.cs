@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Outlast.Runners;
 using Outlast.Runners.Handlers;
 using Outlast.Storage;
 using Outlast.TestKit;
@@ -164,6 +165,130 @@ public sealed class StopTests
         await Eventually.TrueAsync(() => host.Runners.For(TaskKind.Handler).Abandoned == 0, "all of them have returned");
         await Eventually.TrueAsync(async () => (await host.ReadAsync(ids[42])).Annotations.Any(a => a.Text.EndsWith(": 42", StringComparison.Ordinal)), "what it returned in the end is kept");
         Assert.Equal(TaskState.Stopped, (await host.ReadAsync(ids[42])).State);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Requirement", "C2")]
+    [Trait("Requirement", "C14")]
+    public async Task The_boundary_never_opens_again_for_code_that_was_given_up(bool isRetried)
+    {
+        var (charged, turns) = (0, 0);
+        var late = new TaskCompletionSource<(Exception? Step, Exception? Check, StopRequest? Asked)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var again = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, int>("charge", async (_, task) =>
+        {
+            if (task.Attempt > 1)
+            {
+                again.SetResult();
+                await Task.Delay(Timeout.Infinite, task.HardToken);
+            }
+            _begun.SetResult();
+            // It lets the stop and its own end pass.
+            await _goOn.Task;
+            late.SetResult((await ThrownAsync(() => task.StepAsync($"charge {turns++}", _ => Task.FromResult(++charged))), await ThrownAsync(() =>
+            {
+                task.CheckBoundary();
+                return Task.CompletedTask;
+            }), task.StopAsked));
+            return 0;
+        }));
+        var id = await host.SubmitAsync("charge", 0, spec => !isRetried ? spec : spec with { IdleTimeout = TimeSpan.FromMinutes(10), IdleWarning = null, Retry = new(1, TimeSpan.FromSeconds(1), RetryOn.TimedOut) });
+        await _begun.Task.Soon();
+        if (isRetried) await host.PassAsync(TimeSpan.FromMinutes(10));
+        else await host.Client.StopAsync(id, ByUser());
+        if (isRetried) await host.PassingUntil(Done(again.Task));
+        else Assert.Equal(TaskState.Stopped, (await host.PassingUntil(host.EndOf(id))).State);
+        _goOn.SetResult();
+
+        var seen = await late.Task.Soon();
+        Assert.IsType<TaskStoppedException>(seen.Step);
+        Assert.IsType<TaskStoppedException>(seen.Check);
+        Assert.Equal((isRetried ? EndCause.Inactivity : EndCause.User, 0), (seen.Asked?.Cause, charged));
+
+        static async Task<bool> Done(Task task)
+        {
+            await task;
+            return true;
+        }
+    }
+
+    [Fact]
+    [Trait("Requirement", "C2")]
+    public async Task What_code_leaves_behind_when_it_returns_begins_nothing_any_more()
+    {
+        var late = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ran = false;
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("hasty", task =>
+        {
+            _ = LaterAsync();
+            return Task.CompletedTask;
+
+            async Task LaterAsync()
+            {
+                await _goOn.Task;
+                late.SetResult(await ThrownAsync(() => task.StepAsync("late", _ =>
+                {
+                    ran = true;
+                    return Task.CompletedTask;
+                })));
+            }
+        }));
+        Assert.Equal(TaskState.Completed, (await host.EndOf(await host.SubmitAsync("hasty"))).State);
+        _goOn.SetResult();
+        Assert.IsType<ClaimLostException>(await late.Task.Soon());
+        Assert.False(ran);
+    }
+
+    [Fact]
+    [Trait("Requirement", "B13")]
+    public async Task A_stop_between_the_claim_and_the_start_leaves_no_ladder_that_waits_for_code_that_never_began()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("work", task =>
+        {
+            _begun.SetResult();
+            return Task.Delay(Timeout.Infinite, task.HardToken);
+        }));
+        var running = await host.SubmitAsync("work");
+        await _begun.Task.Soon();
+        var stop = new StopRequest { Cause = EndCause.User, Actor = SupervisedHost.Somebody, RequestedAt = host.Time.GetUtcNow() };
+        Task<StopReport>? ladder = null;
+        AttemptContext? attempt = null;
+        attempt = new()
+        {
+            Task = TaskId.New(host.Time.GetUtcNow()),
+            Attempt = 1,
+            Spec = new TaskDefaults().OfHandler("work"),
+            Folder = "/nonexistent",
+            Launched = _ => Task.CompletedTask,
+            Annotated = _ => Task.CompletedTask,
+            Services = host.Attempts.Find(running)!.Context.Services,
+            // The ladder begins just when the runner looks.
+            StopAsked = () =>
+            {
+                ladder ??= host.Handlers.StopAsync(attempt!, stop, default, default);
+                return stop;
+            },
+        };
+        await Assert.ThrowsAsync<NeverStartedException>(() => host.Handlers.RunAsync(attempt, default));
+        Assert.NotNull(ladder);
+        host.Time.Advance(TimeSpan.FromMinutes(1));
+        await host.PassingUntil(ladder);
+        Assert.Equal((0, 1), (host.Handlers.Abandoned, host.Handlers.Running));
+    }
+
+    private static async Task<Exception?> ThrownAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
     }
 
     [Fact]
