@@ -104,7 +104,7 @@ public sealed class SessionRouteTests : IAsyncLifetime
     public async Task Whoever_waits_gets_the_end_of_a_whole_group_at_once_and_nothing_else_where_that_was_asked_for()
     {
         var waiting = _client.ReadInboxAsync("s", wait: TimeSpan.FromMinutes(1));
-        var first = await _client.SubmitAsync(Shell("read -r x; exit 0") with { Session = "s", Group = "g", Notify = "last", Process = new() { Shell = "read -r x", Stdin = StdinView.Open } });
+        var first = await _client.SubmitAsync(new() { Name = "work", Session = "s", Group = "g", Notify = "last", Process = new() { Shell = "read -r x", Stdin = StdinView.Open } });
         await EndAsync("s", 4, group: "g", notify: "last");
         Assert.False(waiting.IsCompleted);
         await _client.SendAsync(first.Id, Encoding.UTF8.GetBytes("go\n"), eof: true);

@@ -223,17 +223,20 @@ public sealed class StopTests
     public async Task Code_that_heeds_no_token_times_out_takes_its_child_along_is_told_of_and_counted()
     {
         TaskId child = default;
+        using var folder = new ScratchFolder();
         await using var host = await HandlerHost.StartAsync(s => s.AddHandler("deaf", async task =>
         {
             child = (await task.StartAsync("child", SupervisedHost.Spec("child"))).Id;
             _begun.SetResult();
             await _goOn.Task;
-        }));
+        }), folder: folder);
         try
         {
             var id = await host.SubmitAsync("deaf", 0, spec => spec with { Input = null, Session = "s", IdleTimeout = TimeSpan.FromMinutes(10), IdleWarning = TimeSpan.FromMinutes(5) });
             await _begun.Task.Soon();
             var work = await host.Runner.AttemptOf(child);
+            // The child was its last sign of life: it does not wait for it, so that the child's life is not its own.
+            await host.PassAsync(TimeSpan.Zero);
             await host.PassAsync(TimeSpan.FromMinutes(5));
             await host.PassAsync(TimeSpan.FromMinutes(5));
             // Asked first; its child is ended at once, while it has its grace.
@@ -250,7 +253,7 @@ public sealed class StopTests
             Assert.StartsWith("timed out: no step, no output, no progress and no other sign of life for 10m", ended.End.Reason);
             Assert.Equal(
                 ["asked to stop at its next boundary, 0.0 s after the request", "hard token at 30.0 s", "its code did not return and was given up at 40.0 s: it may go on in the host's process, without its task"],
-                ended.End.Evidence.Take(3));
+                ended.End.Evidence.Take(3).Order(StringComparer.Ordinal));
             var below = await host.ReadAsync(child);
             Assert.Equal((TaskState.Stopped, EndCause.Parent, true), (below.State, below.End!.Cause, below.EndedAt <= ended.EndedAt));
             Assert.Equal((0, 1), (host.Runner.Running, host.Handlers.Abandoned));
@@ -266,6 +269,26 @@ public sealed class StopTests
             _goOn.SetResult();
         }
         await Eventually.TrueAsync(() => host.Handlers.Abandoned == 0, "it has returned after all");
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-05")]
+    [Trait("Requirement", "D5")]
+    public async Task What_comes_too_late_and_is_long_is_kept_with_the_amount_that_was_cut()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, string>("late", async (length, _) =>
+        {
+            _begun.SetResult();
+            await _goOn.Task;
+            return new string('x', length);
+        }));
+        var id = await host.SubmitAsync("late", 10_000);
+        await _begun.Task.Soon();
+        await host.Client.StopAsync(id, ByUser(now: true));
+        Assert.Equal(TaskState.Stopped, (await host.PassingUntil(host.EndOf(id))).State);
+        _goOn.SetResult();
+        // Ten thousand and the two quotes of JSON.
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).Annotations.Any(a => a.Text.EndsWith("xxx… (6002 characters more)", StringComparison.Ordinal)), "what it returned is kept, and how much of it is not");
     }
 
     [Fact]
