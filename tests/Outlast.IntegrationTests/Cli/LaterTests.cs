@@ -7,6 +7,8 @@ namespace Outlast.IntegrationTests.Cli;
 public sealed class LaterTests
 {
     [Fact]
+    [Trait("Requirement", "V-04")]
+    [Trait("Requirement", "V-12")]
     public async Task Later_by_a_deadline_by_priority_again_and_together()
     {
         await using var folder = new OutlastFolder(("OUTLAST_CONCURRENCY_PROCESSES", "1"));
