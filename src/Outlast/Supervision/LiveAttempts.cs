@@ -52,10 +52,10 @@ internal sealed class LiveAttempt
         get { lock (_lock) return _record; }
     }
 
-    /// <summary>Whether it waits for tasks, its children or others: it needs no place, and its silence is no fault.</summary>
+    /// <summary>Whether it waits for tasks, its children or others: it needs no place, and its silence is no fault. A command that has children waits for them, as far as anybody can see; code says itself when it waits.</summary>
     public bool IsWaiting
     {
-        get { lock (_lock) return _waits > 0 || _record.OpenChildren > 0; }
+        get { lock (_lock) return _waits > 0 || _record.Spec.Process is not null && _record.OpenChildren > 0; }
     }
 
     /// <summary>The stop that is under way: its ladder, to the end of its verification.</summary>
@@ -115,10 +115,10 @@ internal sealed class LiveAttempt
     /// <summary>Whether it should have its place and has it not.</summary>
     public bool LacksPlace => NeedsPlace && Place.IsOwed;
 
-    /// <summary>Who waits for tasks holds no place, for they may need it; nor does who waits for an answer, which may take days. A command that has children waits for them, as far as anybody can see; code says itself when it waits.</summary>
+    /// <summary>Who waits for tasks holds no place, for they may need it; nor does who waits for an answer, which may take days.</summary>
     private bool NeedsPlace
     {
-        get { lock (_lock) return _waits == 0 && _record.State != TaskState.Waiting && (_record.Spec.Process is null || _record.OpenChildren == 0); }
+        get { lock (_lock) return _record.State != TaskState.Waiting && !IsWaiting; }
     }
 
     /// <summary>Starts the ladder if it is not under way.</summary>

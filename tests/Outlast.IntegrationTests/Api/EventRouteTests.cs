@@ -81,6 +81,7 @@ public sealed class EventRouteTests
     }
 
     [Fact]
+    [Trait("Requirement", "D5")]
     public async Task A_cursor_that_is_older_than_what_is_kept_gets_a_gap()
     {
         await using var host = await ApiHost.StartAsync();

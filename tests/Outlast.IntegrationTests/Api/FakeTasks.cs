@@ -25,7 +25,8 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
     /// <summary>Awaited before the host may go.</summary>
     public Task ReadyToGo { get; set; } = Task.CompletedTask;
     public List<ExtendCommand> Extends { get; } = [];
-    public List<WaitCommand> Waits { get; } = [];
+    /// <summary>Several wait at once.</summary>
+    public ConcurrentQueue<WaitCommand> Waits { get; } = new();
     public List<TaskQuery> Queries { get; } = [];
     public Func<TaskId, TaskTree>? Tree { get; set; }
     public long? FirstKept { get; set; }
@@ -141,7 +142,7 @@ internal sealed class FakeTasks(DataFolder folder) : ITaskClient, IHostStatus, I
     public async Task<WaitResult> WaitManyAsync(WaitCommand command, CancellationToken cancel = default)
     {
         ThrowFault();
-        Waits.Add(command);
+        Waits.Enqueue(command);
         var ends = command.Tasks.Where(id => !Find(id).Record.State.IsTerminal()).Select(id => Signal(id).Task).ToList();
         if (ends.Count > 0) await Task.WhenAny(command.Any ? Task.WhenAny(ends) : Task.WhenAll(ends), Task.Delay(command.Timeout, cancel));
         cancel.ThrowIfCancellationRequested();

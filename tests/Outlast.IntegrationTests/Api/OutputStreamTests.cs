@@ -206,6 +206,7 @@ public sealed class OutputStreamTests
     }
 
     [Theory]
+    [Trait("Requirement", "D5")]
     [Trait("Requirement", "U-60")]
     [InlineData(0)]
     [InlineData(5)]
@@ -302,7 +303,6 @@ public sealed class OutputStreamTests
     }
 
     [Fact]
-    [Trait("Requirement", "D5")]
     public async Task A_log_that_was_cut_by_its_command_is_marked_with_the_amount_and_offsets_never_go_back()
     {
         await using var host = await ApiHost.StartAsync();

@@ -215,7 +215,6 @@ public sealed class OutputTests
     }
 
     [Fact]
-    [Trait("Requirement", "D5")]
     public async Task What_a_record_counts_and_the_file_has_no_more_is_told_as_dropped()
     {
         await using var host = await ApiHost.StartAsync();

@@ -1,57 +1,24 @@
 using System.Net;
 using System.Net.ServerSentEvents;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.DependencyInjection;
-using Outlast.AspNetCore;
 using Outlast.Client;
-using Outlast.Hosting;
-using Outlast.Runners.Processes;
-using Outlast.Sqlite;
 using Outlast.TestKit;
 using Xunit;
+using static Outlast.IntegrationTests.Api.RuntimeHost;
 
 namespace Outlast.IntegrationTests.Api;
 
 /// <summary>Sessions and inboxes over HTTP, behind the real runtime.</summary>
 public sealed class SessionRouteTests : IAsyncLifetime
 {
-    private readonly ScratchFolder _folder = new();
-    private WebApplication _app = null!;
-    private OutlastHttpClient _client = null!;
-    private HttpClient _http = null!;
+    private RuntimeHost _host = null!;
 
-    public async Task InitializeAsync()
-    {
-        var socket = _folder.File("host.sock");
-        var builder = OutlastServer.CreateBuilder(new() { SocketPath = socket });
-        builder.Services.AddOutlast(new DataFolder(_folder.Path)).UseSqlite().AddProcesses(new() { Data = new DataFolder(_folder.Path) });
-        _app = builder.Build();
-        _app.UseOutlast();
-        await _app.StartAsync();
-        _client = new(HostAddress.OfSocket(socket));
-        _http = new(new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancel) =>
-            {
-                var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancel);
-                return new NetworkStream(connection, ownsSocket: true);
-            },
-        })
-        { BaseAddress = new("http://outlast") };
-    }
+    private OutlastHttpClient Client => _host.Client;
 
-    public async Task DisposeAsync()
-    {
-        _client.Dispose();
-        _http.Dispose();
-        await _app.StopAsync();
-        await _app.DisposeAsync();
-        _folder.Dispose();
-    }
+    public async Task InitializeAsync() => _host = await RuntimeHost.StartAsync();
+
+    public async Task DisposeAsync() => await _host.DisposeAsync();
 
     [Fact]
     [Trait("Requirement", "V-54")]
@@ -60,23 +27,23 @@ public sealed class SessionRouteTests : IAsyncLifetime
     {
         const string session = "proj/α ?%2F";
         var task = await EndAsync(session, 3);
-        var notice = Assert.Single((await _client.ReadInboxAsync(session)).Notices);
+        var notice = Assert.Single((await Client.ReadInboxAsync(session)).Notices);
         Assert.Equal(
             (1L, $"task:{task.Id}:ended", "ended", "outlast", session, task.Id, 1L, "failed", "exit", "handed_over", 1),
             (notice.Seq, notice.Key, notice.Kind, notice.Provenance, notice.Session, notice.Task, notice.Number, notice.State, notice.Cause, notice.Delivery, notice.Deliveries));
         Assert.Equal("work failed", notice.Title);
         Assert.Contains("exit code 3", notice.Text);
-        Assert.Equal("handed_over", Assert.Single((await _client.ReadInboxAsync(session, peek: true)).Notices).Delivery);
-        Assert.Empty((await _client.ReadInboxAsync("proj")).Notices);
+        Assert.Equal("handed_over", Assert.Single((await Client.ReadInboxAsync(session, peek: true)).Notices).Delivery);
+        Assert.Empty((await Client.ReadInboxAsync("proj")).Notices);
 
-        var foreign = await _client.AcknowledgeAsync("proj", new(Keys: [notice.Key]));
+        var foreign = await Client.AcknowledgeAsync("proj", new(Keys: [notice.Key]));
         Assert.Equal((0, notice.Key), (foreign.Count, Assert.Single(foreign.Unknown!)));
-        var own = await _client.AcknowledgeAsync(session, new(Keys: [notice.Key, "nonsense"]));
+        var own = await Client.AcknowledgeAsync(session, new(Keys: [notice.Key, "nonsense"]));
         Assert.Equal((1, notice.Key, "nonsense"), (own.Count, Assert.Single(own.Acknowledged), Assert.Single(own.Unknown!)));
-        var again = await _client.AcknowledgeAsync(session, new(All: true));
+        var again = await Client.AcknowledgeAsync(session, new(All: true));
         Assert.Equal((0, true), (again.Count, again.Unknown is null));
-        Assert.Empty((await _client.ReadInboxAsync(session)).Notices);
-        Assert.Equal(1, (await _client.GetAsync(task.Id)).Notices!["acknowledged"]);
+        Assert.Empty((await Client.ReadInboxAsync(session)).Notices);
+        Assert.Equal(1, (await Client.GetAsync(task.Id)).Notices!["acknowledged"]);
     }
 
     [Fact]
@@ -103,14 +70,14 @@ public sealed class SessionRouteTests : IAsyncLifetime
     [Trait("Requirement", "U-49")]
     public async Task Whoever_waits_gets_the_end_of_a_whole_group_at_once_and_nothing_else_where_that_was_asked_for()
     {
-        var waiting = _client.ReadInboxAsync("s", wait: TimeSpan.FromMinutes(1));
-        var first = await _client.SubmitAsync(Shell("read -r x; exit 0") with { Session = "s", Group = "g", Notify = "last", Process = new() { Shell = "read -r x", Stdin = StdinView.Open } });
+        var waiting = Client.ReadInboxAsync("s", wait: TimeSpan.FromMinutes(1));
+        var first = await Client.SubmitAsync(new() { Name = "work", Session = "s", Group = "g", Notify = "last", Process = new() { Shell = "read -r x", Stdin = StdinView.Open } });
         await EndAsync("s", 4, group: "g", notify: "last");
         Assert.False(waiting.IsCompleted);
-        await _client.SendAsync(first.Id, Encoding.UTF8.GetBytes("go\n"), eof: true);
+        await Client.SendAsync(first.Id, Encoding.UTF8.GetBytes("go\n"), eof: true);
         var notice = Assert.Single((await waiting.Soon()).Notices);
         Assert.Equal(("group", "g", "group g: all 2 ended", "The last of 2 tasks of group 'g' has ended: 1 completed, 1 did not."), (notice.Kind, notice.Group, notice.Title, notice.Text));
-        Assert.Equal(("g", "last"), (await _client.GetAsync(first.Id) is var task ? (task.Group, task.Notify) : default));
+        Assert.Equal(("g", "last"), (await Client.GetAsync(first.Id) is var task ? (task.Group, task.Notify) : default));
     }
 
     [Fact]
@@ -125,7 +92,7 @@ public sealed class SessionRouteTests : IAsyncLifetime
         {
             try
             {
-                await foreach (var notice in _client.StreamInboxAsync("s", cancel: enough.Token))
+                await foreach (var notice in Client.StreamInboxAsync("s", cancel: enough.Token))
                 {
                     seen.Add(notice);
                     if (seen.Count == 2) await EndAsync("s", 0);
@@ -135,12 +102,12 @@ public sealed class SessionRouteTests : IAsyncLifetime
             catch (OperationCanceledException) { }
         }
         Assert.Equal([1, 2, 3], seen.Select(n => n.Seq));
-        await _client.AcknowledgeAsync("s", new(Keys: [seen[1].Key]));
+        await Client.AcknowledgeAsync("s", new(Keys: [seen[1].Key]));
 
         using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/sessions/s/inbox");
         request.Headers.Accept.ParseAdd("text/event-stream");
         request.Headers.Add("Last-Event-ID", "1");
-        using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var response = await _host.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
         await foreach (var message in SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync())
         {
@@ -153,13 +120,13 @@ public sealed class SessionRouteTests : IAsyncLifetime
     [Trait("Requirement", "U-42")]
     public async Task A_read_by_its_session_that_asks_for_it_stands_for_the_notice()
     {
-        var task = await _client.SubmitAsync(Shell("exit 0") with { Session = "s" });
-        var foreign = await Assert.ThrowsAsync<OutlastProblemException>(() => _client.ConsumeAsync(task.Id, "t"));
+        var task = await Client.SubmitAsync(Shell("exit 0") with { Session = "s" });
+        var foreign = await Assert.ThrowsAsync<OutlastProblemException>(() => Client.ConsumeAsync(task.Id, "t"));
         Assert.Equal(ProblemTypes.NotFound, foreign.Type);
-        var read = await _client.ConsumeAsync(task.Id, "s", TimeSpan.FromMinutes(1));
+        var read = await Client.ConsumeAsync(task.Id, "s", TimeSpan.FromMinutes(1));
         Assert.Equal("completed", read.State);
-        Assert.Empty((await _client.ReadInboxAsync("s")).Notices);
-        Assert.Equal(1, (await _client.GetAsync(task.Id)).Notices!["consumed"]);
+        Assert.Empty((await Client.ReadInboxAsync("s")).Notices);
+        Assert.Equal(1, (await Client.GetAsync(task.Id)).Notices!["consumed"]);
     }
 
     [Fact]
@@ -168,32 +135,30 @@ public sealed class SessionRouteTests : IAsyncLifetime
     public async Task Sessions_are_listed_told_as_they_wish_and_closed()
     {
         await EndAsync("s", 0);
-        Assert.Equal("never", (await _client.SetSessionAsync("quiet", "never")).Notify);
+        Assert.Equal("never", (await Client.SetSessionAsync("quiet", "never")).Notify);
         await EndAsync("quiet", 1);
-        var running = await _client.SubmitAsync(Shell("sleep 300") with { Session = "s" });
-        Assert.Equal([("quiet", "never", 0, 0, 1), ("s", "push", 1, 1, 0)], (await _client.SessionsAsync()).Select(s => (s.Name, s.Notify, s.OpenTasks, s.Queued, s.Dropped)));
+        var running = await Client.SubmitAsync(Shell("sleep 300") with { Session = "s" });
+        Assert.Equal([("quiet", "never", 0, 0, 1), ("s", "push", 1, 1, 0)], (await Client.SessionsAsync()).Select(s => (s.Name, s.Notify, s.OpenTasks, s.Queued, s.Dropped)));
 
-        var closed = await _client.CloseSessionAsync("s");
+        var closed = await Client.CloseSessionAsync("s");
         Assert.Equal([running.Number], closed.Stopped);
-        var ended = await _client.WaitAsync(running.Id).Soon();
+        var ended = await Client.WaitAsync(running.Id).Soon();
         Assert.Equal(("stopped", "user", "its session was closed"), (ended.State, ended.End!.Cause, ended.Stop!.Reason));
-        Assert.Empty((await _client.ReadInboxAsync("s")).Notices);
-        Assert.Equal((0, 0, 2), (await _client.SessionAsync("s")) is var left ? (left.Queued, left.HandedOver, left.Dropped) : default);
+        Assert.Empty((await Client.ReadInboxAsync("s")).Notices);
+        Assert.Equal((0, 0, 2), (await Client.SessionAsync("s")) is var left ? (left.Queued, left.HandedOver, left.Dropped) : default);
     }
 
     private async Task RefusedAsync(string field, HttpMethod method, string route, string? body = null)
     {
         using var request = new HttpRequestMessage(method, route) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
-        using var response = await _http.SendAsync(request);
+        using var response = await _host.Http.SendAsync(request);
         var problem = await response.ProblemAsync(HttpStatusCode.BadRequest, ProblemTypes.Invalid);
         Assert.True(problem.GetProperty("errors").TryGetProperty(field, out _), $"{method} {route}: {problem}");
     }
 
     private async Task<TaskView> EndAsync(string session, int code, string? group = null, string? notify = null)
     {
-        var task = await _client.SubmitAsync(Shell($"exit {code}") with { Session = session, Group = group, Notify = notify });
-        return await _client.WaitAsync(task.Id).Soon();
+        var task = await Client.SubmitAsync(Shell($"exit {code}") with { Session = session, Group = group, Notify = notify });
+        return await Client.WaitAsync(task.Id).Soon();
     }
-
-    private static SubmitRequest Shell(string script) => new() { Name = "work", Process = new() { Shell = script } };
 }

@@ -67,12 +67,12 @@ internal sealed class EvidenceCollector(DataFolder data, string folder)
             var reply = await host.InsistAsync(HttpMethod.Get, $"/v1/tasks/{id}");
             if (reply.Status == HttpStatusCode.NotFound) continue;
             if (reply.Status != HttpStatusCode.OK) throw new InvalidOperationException($"Task {id}: {reply}");
-            answers.Add(id, Answer(reply.Json, settled.GetValueOrDefault(id), Digest.Of(await host.OutputAsync(id))));
+            answers.Add(id, AnswerOf(reply.Json, settled.GetValueOrDefault(id), Digest.Of(await host.OutputAsync(id))));
         }
         return evidence with { Answers = answers.ToImmutable() };
     }
 
-    private static HostAnswer Answer(JsonNode task, int settled, Digest output) => new(
+    public static HostAnswer AnswerOf(JsonNode task, int settled, Digest output) => new(
         (string)task["id"]!, (string)task["name"]!, (string)task["state"]!, (string?)task["end"]?["cause"], (int?)task["end"]?["exitCode"], (int)task["attempt"]!,
         task["endedAt"] is { } at ? DateTimeOffset.Parse((string)at!, CultureInfo.InvariantCulture) : null)
     { SettledEvents = settled, Output = output, Session = (string?)task["session"] };

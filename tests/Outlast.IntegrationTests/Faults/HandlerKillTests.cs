@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Globalization;
+using System.Collections.Immutable;
 using System.Net;
 using System.Text.Json.Nodes;
 using Outlast.Diagnostics;
@@ -19,6 +19,7 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
     private static readonly TimeSpan Calm = TimeSpan.FromMinutes(2);
 
     [Fact]
+    [Trait("Requirement", "B6")]
     [Trait("Requirement", "B12")]
     [Trait("Requirement", "C8")]
     [Trait("Requirement", "U-07")]
@@ -27,14 +28,16 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
     [Trait("Requirement", "U-100")]
     public async Task At_random_no_finished_step_runs_twice_no_child_outlives_its_parent_and_every_end_is_told_once()
     {
-        var kills = (Setting("OUTLAST_FAULT_KILLS") ?? 100) / 4;
-        var seed = Setting("OUTLAST_FAULT_SEED") ?? Random.Shared.Next();
+        var kills = (FaultRun.Setting("OUTLAST_FAULT_KILLS") ?? 100) / 4;
+        var seed = FaultRun.Setting("OUTLAST_FAULT_SEED") ?? Random.Shared.Next();
         output.WriteLine($"seed {seed}, {kills} kills");
         using var garden = new Garden(seed);
         using var enough = new CancellationTokenSource();
         using var giveUp = new CancellationTokenSource();
         var work = Task.WhenAll([.. Enumerable.Range(0, Gardeners).Select(n => garden.TendAsync(n, enough.Token, giveUp.Token))]);
-        var readers = Task.WhenAll([.. Enumerable.Range(0, Sessions).Select(n => garden.ReadAsync($"s{n}", enough.Token, giveUp.Token)), garden.AnswerAsync(enough.Token, giveUp.Token)]);
+        var readers = Enumerable.Range(0, Sessions).Select(n => InboxReader.Over(garden.Host, $"s{n}", seed + n, garden.Noticed)).ToArray();
+        var reading = Task.WhenAll(readers.Select(r => r.RunAsync(enough.Token, giveUp.Token)));
+        var answering = garden.AnswerAsync(enough.Token, giveUp.Token);
 
         var random = new Random(seed);
         for (var n = 0; n < kills; n++)
@@ -44,23 +47,19 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             await Task.Delay(random.Next(n % 5 == 0 ? 3000 : 700));
             Assert.False(life.HasExited, life.Log);
             await life.KillAsync();
+            garden.HostIsDead();
         }
 
         using var last = HostProcess.StartApp(garden.Data);
         await last.ReadyAsync();
         await enough.CancelAsync();
-        giveUp.CancelAfter(Calm);
-        try
+        await FaultRun.CalmAsync(async () =>
         {
-            await work;
-            await garden.NothingIsOpenAsync(giveUp.Token);
-            await readers;
-        }
-        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
-        {
-            var open = await garden.Host.GetAsync("/v1/tasks?state=queued,running,waiting,stopping&limit=20");
-            Assert.Fail($"seed {seed}: not calm within {Calm.TotalSeconds} s: {open}\n{string.Join('\n', last.Log.Split('\n').TakeLast(60))}");
-        }
+            await Task.WhenAll(work, reading);
+            await garden.Host.NothingIsOpenAsync(giveUp.Token);
+            await answering;
+            await Task.WhenAll(readers.Select(r => r.FinishAsync(giveUp.Token)));
+        }, Calm, giveUp, seed, garden.Host, last);
         Assert.False(last.HasExited, last.Log);
         var faults = await garden.JudgeAsync();
         output.WriteLine(garden.Summary);
@@ -93,19 +92,16 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             await dying.ExitedAsync();
             Assert.Equal(137, dying.ExitCode);
         }
+        garden.HostIsDead();
         using var next = HostProcess.StartApp(garden.Data);
         await next.ReadyAsync();
         id = await garden.PlantAsync("tree", "s0", new(2, 1, 2, 20, true, false), giveUp.Token);
         await garden.Host.EndAsync(id, giveUp.Token);
-        await garden.NothingIsOpenAsync(giveUp.Token);
-        using var enough = new CancellationTokenSource();
-        await enough.CancelAsync();
-        await garden.ReadAsync("s0", enough.Token, giveUp.Token);
+        await garden.Host.NothingIsOpenAsync(giveUp.Token);
+        await InboxReader.Over(garden.Host, "s0", 1, garden.Noticed).FinishAsync(giveUp.Token);
         Assert.Empty(await garden.JudgeAsync());
         Assert.Equal(3, garden.Ends);
     }
-
-    private static int? Setting(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
 
     /// <summary>What is to grow; the value that it must come to follows from it.</summary>
     internal sealed record Seedling(int Steps, int Depth, int Fan, int PauseMs, bool Command, bool Asks)
@@ -121,8 +117,9 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
         private readonly ConcurrentDictionary<string, (Seedling Seedling, bool StopAsked)> _planted = new();
         private readonly ConcurrentDictionary<string, string> _idOfKey = new();
         private readonly ConcurrentQueue<string> _faults = new();
-        // Of each session: keys in the order of their first delivery, and those whose acknowledgement was answered.
-        private readonly ConcurrentDictionary<string, (List<(long Seq, string Key)> Delivered, HashSet<string> Acknowledged)> _inboxes = new();
+        private readonly ConcurrentQueue<InboxEntry> _inboxes = new();
+        // Of each step that was in the journal when a host had died: how many steps had begun by then.
+        private readonly Dictionary<(string Task, string Step), int> _finished = [];
         private string _summary = "";
 
         public Garden(int seed)
@@ -189,7 +186,7 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
         public async Task AnswerAsync(CancellationToken enough, CancellationToken giveUp)
         {
             // Until nothing is open, for trees that are growing still may ask after enough were planted.
-            while (!enough.IsCancellationRequested || await AnyOpenAsync(giveUp))
+            while (!enough.IsCancellationRequested || await Host.FindOpenAsync(giveUp) is not null)
             {
                 var waiting = (await Host.InsistAsync(HttpMethod.Get, "/v1/tasks?state=waiting&limit=100", cancel: giveUp)).Json["tasks"]!.AsArray();
                 foreach (var task in waiting) await Host.InsistAsync(HttpMethod.Post, $"/v1/tasks/{task!["id"]}/answer", new JsonObject { ["text"] = "yes" }, cancel: giveUp);
@@ -197,38 +194,14 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             }
         }
 
-        /// <summary>Reads a session's inbox and acknowledges most of it, at last all of it.</summary>
-        public async Task ReadAsync(string session, CancellationToken enough, CancellationToken giveUp)
-        {
-            var random = new Random(_seed);
-            var (delivered, acknowledged) = _inboxes.GetOrAdd(session, _ => ([], []));
-            while (true)
-            {
-                // Asked before the fetch: what it brings then is the last.
-                var over = enough.IsCancellationRequested && !await AnyOpenAsync(giveUp);
-                var reply = await Host.InsistAsync(HttpMethod.Get, $"/v1/sessions/{session}/inbox?wait={(over ? "0s" : "500ms")}", cancel: giveUp);
-                if (reply.Status != HttpStatusCode.OK) throw new InvalidOperationException($"The inbox of {session}: {reply}");
-                var notices = reply.Json["notices"]!.AsArray().Select(n => (Seq: (long)n!["seq"]!, Key: (string)n["key"]!)).ToList();
-                foreach (var notice in notices)
-                {
-                    if (acknowledged.Contains(notice.Key)) _faults.Enqueue($"{session}: {notice.Key} came after its acknowledgement");
-                    if (!delivered.Exists(d => d.Key == notice.Key)) delivered.Add(notice);
-                }
-                var keys = notices.Select(n => n.Key).Where(_ => over || random.Next(4) > 0).ToList();
-                if (keys.Count > 0)
-                {
-                    var ack = new JsonObject { ["keys"] = new JsonArray([.. keys.Select(k => (JsonNode)k)]) };
-                    var answer = await Host.InsistAsync(HttpMethod.Post, $"/v1/sessions/{session}/inbox/ack", ack, cancel: giveUp);
-                    if (answer.Status != HttpStatusCode.OK) throw new InvalidOperationException($"The acknowledgement of {session}: {answer}");
-                    acknowledged.UnionWith(keys);
-                }
-                if (over && notices.Count == 0) return;
-            }
-        }
+        /// <summary>Called by the one client of the session, as it happens to it.</summary>
+        public void Noticed(InboxEntry entry) => _inboxes.Enqueue(entry);
 
-        public async Task NothingIsOpenAsync(CancellationToken giveUp)
+        /// <summary>Nobody writes now: what is in the journal has happened for good.</summary>
+        public void HostIsDead()
         {
-            while (await AnyOpenAsync(giveUp)) await Task.Delay(50, giveUp);
+            var begun = Begun().Length;
+            foreach (var step in StoreFile.FinishedSteps(Data)) _finished.TryAdd(step, begun);
         }
 
         public async Task<List<string>> JudgeAsync()
@@ -237,10 +210,15 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             Ends = tasks.Count(t => (string?)t["kind"] == "handler");
             JudgeEnds(tasks);
             JudgeSteps(tasks);
-            JudgeNotices(tasks);
+            foreach (var violation in Checker.JudgeNotices(new()
+            {
+                Answers = tasks.ToImmutableDictionary(t => (string)t["id"]!, t => EvidenceCollector.AnswerOf(t, settled: 1, Digest.Empty)),
+                Inboxes = [.. _inboxes],
+                ReadToTheEnd = [.. tasks.Select(t => (string?)t["session"]).OfType<string>()],
+            })) _faults.Enqueue(violation.ToString());
             if ((int)(await Host.GetAsync("/v1/host")).Json["running"]! != 0) _faults.Enqueue("places are taken, and nothing runs");
             if (!ProcessTable.MarkedBy(Data.Path).IsEmpty) _faults.Enqueue("processes of tasks are left");
-            _summary = $"{_planted.Count} trees, {tasks.Count} tasks, {_inboxes.Values.Sum(i => i.Delivered.Count)} notices; " + string.Join(", ", tasks.GroupBy(t => (string)t["state"]!).Select(g => $"{g.Count()} {g.Key}"));
+            _summary = $"{_planted.Count} trees, {tasks.Count} tasks, {_inboxes.Where(i => !i.Acknowledged).DistinctBy(i => i.Key).Count()} notices, {_finished.Count} steps finished before a death; " + string.Join(", ", tasks.GroupBy(t => (string)t["state"]!).Select(g => $"{g.Count()} {g.Key}"));
             return [.. _faults];
         }
 
@@ -264,11 +242,13 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
                     _faults.Enqueue($"{task["id"]} ended after its parent {parent}");
         }
 
-        /// <summary>A step whose successor has begun was finished: it may not begin again.</summary>
+        /// <summary>A step that is in the journal, or whose successor has begun, was finished: it may not begin again.</summary>
         private void JudgeSteps(List<JsonNode> tasks)
         {
             var known = tasks.Select(t => (string)t["id"]!).ToHashSet();
-            var lines = File.Exists(Witness) ? File.ReadAllLines(Witness) : [];
+            var lines = Begun();
+            foreach (var (line, n) in lines.Select((l, n) => (l.Split(' ', 3), n)))
+                if (_finished.TryGetValue((line[0], line[2]), out var before) && n >= before) _faults.Enqueue($"{line[0]}: '{line[2]}' ran again, and its end was on disk when a host had died");
             foreach (var task in lines.Select(l => l.Split(' ', 3)).GroupBy(l => l[0]))
             {
                 if (!known.Contains(task.Key)) _faults.Enqueue($"steps of {task.Key} ran, and nobody knows it");
@@ -281,20 +261,8 @@ public sealed class HandlerKillTests(ITestOutputHelper output)
             }
         }
 
-        private void JudgeNotices(List<JsonNode> tasks)
-        {
-            foreach (var (session, (delivered, _)) in _inboxes)
-            {
-                var expected = tasks.Where(t => (string?)t["session"] == session).Select(t => $"task:{t["id"]}:ended").ToHashSet();
-                var told = delivered.Where(d => d.Key.EndsWith(":ended", StringComparison.Ordinal)).Select(d => d.Key).ToList();
-                foreach (var missing in expected.Except(told)) _faults.Enqueue($"{session}: {missing} was never delivered");
-                foreach (var foreign in told.Except(expected)) _faults.Enqueue($"{session}: {foreign} is no end of its tasks");
-                if (!delivered.Select(d => d.Seq).SequenceEqual(delivered.Select(d => d.Seq).Order())) _faults.Enqueue($"{session}: not in order: {string.Join(' ', delivered.Select(d => d.Seq))}");
-            }
-        }
-
-        private async Task<bool> AnyOpenAsync(CancellationToken giveUp) =>
-            (await Host.InsistAsync(HttpMethod.Get, "/v1/tasks?state=queued,running,waiting,stopping&limit=1", cancel: giveUp)).Json["tasks"]!.AsArray().Count > 0;
+        /// <summary>A line for each step that has begun, in order: task, attempt, name.</summary>
+        private string[] Begun() => File.Exists(Witness) ? File.ReadAllLines(Witness) : [];
 
         private async Task<List<JsonNode>> AllTasksAsync()
         {

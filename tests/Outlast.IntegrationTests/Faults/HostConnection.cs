@@ -10,6 +10,7 @@ namespace Outlast.IntegrationTests.Faults;
 /// <summary>Plain HTTP to whichever host serves a data folder, over its socket. Knows nothing of our own client, so that a fault of it cannot hide one of the host.</summary>
 internal sealed class HostConnection : IDisposable
 {
+    public const string OpenStates = "queued,running,waiting,stopping";
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(30);
     private readonly HttpClient _http;
 
@@ -92,6 +93,16 @@ internal sealed class HostConnection : IDisposable
             if (reply.Status != HttpStatusCode.OK) throw new InvalidOperationException($"Task {id}: {reply}");
             if (reply.Json["end"] is not null) return reply.Json;
         }
+    }
+
+    /// <summary>A task that has not ended; none if all have.</summary>
+    public async Task<JsonNode?> FindOpenAsync(CancellationToken cancel) =>
+        (await InsistAsync(HttpMethod.Get, $"/v1/tasks?state={OpenStates}&limit=1", cancel: cancel)).Json["tasks"]!.AsArray().FirstOrDefault();
+
+    /// <summary>Waits until every task has ended, through any number of hosts.</summary>
+    public async Task NothingIsOpenAsync(CancellationToken cancel)
+    {
+        while (await FindOpenAsync(cancel) is { } open) await InsistAsync(HttpMethod.Get, $"/v1/tasks/{open["id"]}?wait=10s", cancel: cancel);
     }
 
     /// <summary>The whole output, in as many parts as the host likes to give.</summary>

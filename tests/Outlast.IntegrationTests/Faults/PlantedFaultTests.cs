@@ -91,7 +91,7 @@ public sealed class PlantedFaultTests : IDisposable
         var kind = acknowledges ? ViolationKind.NoticeAgain : ViolationKind.NoticeMissing;
         var reader = new InboxReader(
             "s", 1, async cancel => [.. (await _host.InsistAsync(HttpMethod.Get, "/v1/sessions/s/inbox", cancel: cancel)).Json["notices"]!.AsArray().Select(n => ((string)n!["key"]!, (long)n["seq"]!))],
-            (keys, cancel) => _host.InsistAsync(HttpMethod.Post, "/v1/sessions/s/inbox/ack", new JsonObject { ["all"] = true }, cancel: cancel), _evidence);
+            (keys, cancel) => _host.InsistAsync(HttpMethod.Post, "/v1/sessions/s/inbox/ack", new JsonObject { ["all"] = true }, cancel: cancel), _evidence.Noticed);
         using (var host = await HostProcess.StartReadyAsync(_data))
         {
             await RunToItsEndAsync("s");

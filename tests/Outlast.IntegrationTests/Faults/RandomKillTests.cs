@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text.Json.Nodes;
 using Outlast.IntegrationTests.Faults.Checking;
 using Outlast.TestKit;
 using Xunit;
@@ -29,8 +27,8 @@ public sealed class RandomKillTests(ITestOutputHelper output)
     [Trait("Requirement", "V-54")]
     public async Task Nothing_is_lost_doubled_cut_or_misreported()
     {
-        var kills = Setting("OUTLAST_FAULT_KILLS") ?? 100;
-        var seed = Setting("OUTLAST_FAULT_SEED") ?? Random.Shared.Next();
+        var kills = FaultRun.Setting("OUTLAST_FAULT_KILLS") ?? 100;
+        var seed = FaultRun.Setting("OUTLAST_FAULT_SEED") ?? Random.Shared.Next();
         output.WriteLine($"seed {seed}, {kills} kills");
         using var scratch = new ScratchFolder();
         var data = new DataFolder(scratch.File("data"));
@@ -40,7 +38,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
         using var giveUp = new CancellationTokenSource();
 
         var clients = Enumerable.Range(0, Submitters).Select(n => new Submitter(n, seed, SessionOf(n % Sessions), connection, collector).RunAsync(enough.Token, giveUp.Token)).ToArray();
-        var readers = Enumerable.Range(0, Sessions).Select(n => Reader(SessionOf(n), seed + n, connection, collector)).ToArray();
+        var readers = Enumerable.Range(0, Sessions).Select(n => InboxReader.Over(connection, SessionOf(n), seed + n, collector.Noticed)).ToArray();
         var reading = readers.Select(r => r.RunAsync(enough.Token, giveUp.Token)).ToArray();
         var sampler = SampleProcessesAsync(collector, enough.Token);
         var clock = Stopwatch.StartNew();
@@ -49,18 +47,12 @@ public sealed class RandomKillTests(ITestOutputHelper output)
 
         using var host = await HostProcess.StartReadyAsync(data, Settings);
         await enough.CancelAsync();
-        giveUp.CancelAfter(Calm);
-        try
+        await FaultRun.CalmAsync(async () =>
         {
             await Task.WhenAll([sampler, .. clients, .. reading]);
-            await NothingIsOpenAsync(connection, giveUp.Token);
+            await connection.NothingIsOpenAsync(giveUp.Token);
             await Task.WhenAll(readers.Select(r => r.FinishAsync(giveUp.Token)));
-        }
-        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
-        {
-            var open = await connection.GetAsync("/v1/tasks?state=queued,running,waiting,stopping&limit=20");
-            Assert.Fail($"seed {seed}: not calm within {Calm.TotalSeconds} s: {open}\n{string.Join('\n', host.Log.Split('\n').TakeLast(60))}");
-        }
+        }, Calm, giveUp, seed, connection, host);
         await Eventually.TrueAsync(() => ProcessTable.MarkedBy(data.Path).IsEmpty, "no process of any task is left");
         output.WriteLine($"calm after {clock.Elapsed.TotalSeconds:0} s");
 
@@ -73,17 +65,6 @@ public sealed class RandomKillTests(ITestOutputHelper output)
     }
 
     private static string SessionOf(int n) => $"client/{n}";
-
-    private static InboxReader Reader(string session, int seed, HostConnection host, EvidenceCollector collector) => new(
-        session, seed,
-        async cancel => [.. (await host.InsistAsync(HttpMethod.Get, $"/v1/sessions/{Uri.EscapeDataString(session)}/inbox?wait=1s", cancel: cancel)).Json["notices"]!.AsArray().Select(n => ((string)n!["key"]!, (long)n["seq"]!))],
-        async (keys, cancel) =>
-        {
-            var reply = await host.InsistAsync(HttpMethod.Post, $"/v1/sessions/{Uri.EscapeDataString(session)}/inbox/ack", new JsonObject { ["keys"] = new JsonArray([.. keys.Select(k => (JsonNode)k)]) }, cancel: cancel);
-            // One that died before it could answer has acknowledged some.
-            Assert.Equal(keys.Count, (int)reply.Json["count"]! + (reply.Json["final"]?.AsArray().Count ?? 0));
-        },
-        collector);
 
     private static async Task KillAgainAndAgainAsync(DataFolder data, int kills, Random random)
     {
@@ -114,16 +95,7 @@ public sealed class RandomKillTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task NothingIsOpenAsync(HostConnection host, CancellationToken giveUp)
-    {
-        while ((await host.InsistAsync(HttpMethod.Get, "/v1/tasks?state=queued,running,waiting,stopping&limit=1", cancel: giveUp)).Json["tasks"]!.AsArray() is [{ } open, ..])
-            await host.InsistAsync(HttpMethod.Get, $"/v1/tasks/{open["id"]}?wait=10s", cancel: giveUp);
-    }
-
     private static string Summary(Evidence e) =>
         $"{e.Acknowledged.Length} acknowledged, {e.Starts.Length} starts, {e.StopsAsked.Count} stops, {e.Followed.Length} followed, {e.Followed.Sum(f => f.Output.Length) / 1_000_000} MB to followers, {e.Inboxes.Count(i => !i.Acknowledged)} deliveries of {e.Inboxes.Select(i => i.Key).Distinct().Count()} notices\n"
         + string.Join(", ", e.Answers.Values.GroupBy(a => $"{a.State} by {a.Cause}").OrderBy(g => g.Key).Select(g => $"{g.Count()} {g.Key}"));
-
-    private static int? Setting(string name) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
 }

@@ -125,7 +125,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         var session = SessionOf(n);
         var reader = new InboxReader(
             session, n, async cancel => [.. (await client.ReadInboxAsync(session, wait: TimeSpan.FromSeconds(1), cancel: cancel)).Notices.Select(notice => (notice.Key, notice.Seq))],
-            (keys, cancel) => client.AcknowledgeAsync(session, new(Keys: keys), cancel), collector);
+            (keys, cancel) => client.AcknowledgeAsync(session, new(Keys: keys), cancel), collector.Noticed);
         await reader.RunAsync(enough, giveUp);
         await reader.FinishAsync(giveUp);
     }

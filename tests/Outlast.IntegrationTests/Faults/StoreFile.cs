@@ -13,6 +13,21 @@ internal static class StoreFile
     /// <summary>A record as it is on disk; none if there is none. Looks at a copy, so that the next host finds everything as the last one left it.</summary>
     public static Task<TaskRecord?> PeekAsync(DataFolder data, string id) => WithCopyAsync(data, store => store.FindAsync(TaskId.Parse(id)));
 
+    /// <summary>The steps that are in the journal: what has happened for good.</summary>
+    public static IReadOnlyList<(string Task, string Step)> FinishedSteps(DataFolder data)
+    {
+        using var scratch = new ScratchFolder();
+        Copy(data, scratch);
+        if (!File.Exists(scratch.File(Path.GetFileName(data.Database)))) return [];
+        using var database = Database.OpenWriter(scratch.File(Path.GetFileName(data.Database)));
+        // The host may have died before it had made its tables.
+        if (database.Number("SELECT count(*) FROM sqlite_schema WHERE name = 'steps'") == 0) return [];
+        var steps = new List<(string, string)>();
+        using var row = database.Prepare("SELECT task, name FROM steps");
+        while (row.Step()) steps.Add((row.Text(0)!, row.Text(1)!));
+        return steps;
+    }
+
     /// <summary>The id of the only task there is.</summary>
     public static Task<string> OnlyTaskAsync(DataFolder data) => WithCopyAsync(data, async store => Assert.Single(await store.ListAsync(new TaskQuery())).Id.ToString());
 
@@ -64,10 +79,16 @@ internal static class StoreFile
         return new(stopped.After with { Version = 1 }, 0, null, [.. submitted.Events, .. stopped.Events]);
     }
 
+    private static void Copy(DataFolder data, ScratchFolder to)
+    {
+        if (!Directory.Exists(data.Path)) return;
+        foreach (var file in Directory.EnumerateFiles(data.Path, "outlast.db*")) File.Copy(file, to.File(Path.GetFileName(file)));
+    }
+
     private static async Task<T> WithCopyAsync<T>(DataFolder data, Func<ITaskStore, Task<T>> read)
     {
         using var scratch = new ScratchFolder();
-        foreach (var file in Directory.EnumerateFiles(data.Path, "outlast.db*")) File.Copy(file, scratch.File(Path.GetFileName(file)));
+        Copy(data, scratch);
         await using var store = new SqliteTaskStore(new(scratch.Path), new(), TimeProvider.System);
         await store.OpenAsync();
         return await read(store);

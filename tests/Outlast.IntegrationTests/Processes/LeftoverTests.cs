@@ -117,28 +117,37 @@ public sealed class LeftoverTests : IAsyncLifetime
     public async Task What_an_ended_task_left_is_ended_later_and_nobody_else()
     {
         // One carries the mark, one has left session and environment behind and is known by its end alone.
-        var attempt = Shell("sleep 600 & env -i setsid sleep 601 & sleep 2; exit 0", LeftoverPolicy.Keep);
-        var run = attempt.RunAsync();
-        ImmutableArray<int> hidden = [];
-        await Eventually.TrueAsync(() => !(hidden = [.. Find("sleep", "601")]).IsEmpty, "the hidden one runs");
-        attempt.Measure();
-        var outcome = await run.Soon();
+        var hours = $"601.{Environment.ProcessId}";
+        var attempt = Shell($"sleep 600 & env -i setsid sleep {hours} & until [ -e \"$OUTLAST_DATA/go\" ]; do sleep 0.02; done; exit 0", LeftoverPolicy.Keep);
         using var bystander = Process.Start("/bin/sleep", "602");
-        Assert.Contains(outcome.Leftovers, l => l.Pid == hidden[0]);
-        // A number that is another's by now.
-        ImmutableArray<Survivor> named = [.. outcome.Leftovers, new Survivor(bystander.Id, 1, "sleep 602")];
-        Assert.Equal(outcome.Leftovers.Select(l => l.Pid).Order(), _bench.Runner.FindLeftovers(attempt.Context, named).Select(l => l.Pid).Order());
+        try
+        {
+            var run = attempt.RunAsync();
+            ImmutableArray<int> hidden = [];
+            await Eventually.TrueAsync(() => !(hidden = [.. Find("sleep", hours)]).IsEmpty, "the hidden one runs");
+            attempt.Measure();
+            Go();
+            var outcome = await run.Soon();
+            Assert.Contains(outcome.Leftovers, l => l.Pid == hidden[0]);
+            // A number that is another's by now.
+            ImmutableArray<Survivor> named = [.. outcome.Leftovers, new Survivor(bystander.Id, 1, "sleep 602")];
+            Assert.Equal(outcome.Leftovers.Select(l => l.Pid).Order(), _bench.Runner.FindLeftovers(attempt.Context, named).Select(l => l.Pid).Order());
 
-        var report = await _bench.Runner.StopLeftoversAsync(attempt.Context, named, Request(), default);
-        Assert.Empty(report.Survivors);
-        Assert.Equal(outcome.Leftovers.Select(l => l.Pid).Order(), report.Ended.Select(l => l.Pid).Order());
-        Assert.Empty(ProcessBench.MarkedBy(attempt.Task));
-        Assert.False(ProcessBench.IsAlive(hidden[0]));
-        Assert.True(ProcessBench.IsAlive(bystander.Id));
-        Assert.Empty(_bench.Runner.FindLeftovers(attempt.Context, named));
-        report = await _bench.Runner.StopLeftoversAsync(attempt.Context, named, Request(), default);
-        Assert.Empty(report.Ended);
-        bystander.Kill();
+            var report = await _bench.Runner.StopLeftoversAsync(attempt.Context, named, Request(), default);
+            Assert.Empty(report.Survivors);
+            Assert.Equal(outcome.Leftovers.Select(l => l.Pid).Order(), report.Ended.Select(l => l.Pid).Order());
+            Assert.Empty(ProcessBench.MarkedBy(attempt.Task));
+            Assert.False(ProcessBench.IsAlive(hidden[0]));
+            Assert.True(ProcessBench.IsAlive(bystander.Id));
+            Assert.Empty(_bench.Runner.FindLeftovers(attempt.Context, named));
+            report = await _bench.Runner.StopLeftoversAsync(attempt.Context, named, Request(), default);
+            Assert.Empty(report.Ended);
+        }
+        finally
+        {
+            bystander.Kill();
+            foreach (var pid in Find("sleep", hours)) Process.GetProcessById(pid).Kill();
+        }
     }
 
     [Fact]

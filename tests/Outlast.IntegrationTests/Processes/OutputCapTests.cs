@@ -19,6 +19,7 @@ public sealed class OutputCapTests : IAsyncLifetime
     public async Task DisposeAsync() => await _bench.DisposeAsync();
 
     [Theory]
+    [Trait("Requirement", "D5")]
     [Trait("Requirement", "U-60")]
     [InlineData(OutputPolicy.KeepEnds, 4 * Mi, 50 * Mi)]
     [InlineData(OutputPolicy.KeepEnds, 10_000, 5 * Mi)]

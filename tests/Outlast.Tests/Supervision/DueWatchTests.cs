@@ -278,14 +278,12 @@ public sealed class DueWatchTests
     {
         await using var host = await StartAsync();
         var (id, attempt) = await host.RunAsync();
-        var record = await host.ReadAsync(id);
         // Another host has taken it over, as if this one had been away.
         var later = new TaskClaim(HostId.OfEpoch(9), FencingToken.Of(9, 1));
         await host.Ledger.ApplyAsync(id, _ => Transition.Adopted(later, true, null, "the lock is held", _time.GetUtcNow()), default);
         attempt.End(7);
         await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).Annotations.Any(a => a.Text == "late report of a former owner of attempt 1, refused: exit code 7"), "it is noted");
         Assert.Equal((TaskState.Running, later), ((await host.ReadAsync(id)).State, (await host.ReadAsync(id)).Claim));
-        _ = record;
     }
 
     private static async Task WarnedAsync(SupervisedHost host, TaskId id, int times)

@@ -209,6 +209,7 @@ public sealed class TreeTests
 
     [Fact]
     [Trait("Requirement", "C16")]
+    [Trait("Requirement", "V-39")]
     public async Task A_stop_of_a_tree_goes_on_after_a_restart_and_nothing_of_it_runs_again()
     {
         var (store, time) = (new InMemoryTaskStore(), new ManualTime());

@@ -231,5 +231,5 @@ internal sealed class HandlerRunner : ITaskRunner, IDisposable
 
     private static TaskOutcome Refused(string reason) => new() { Kind = OutcomeKind.Failed, Cause = EndCause.NeverStarted, Reason = reason };
 
-    private static string Shorten(string text) => text.Length <= 4000 ? text : text[..4000] + "…";
+    private static string Shorten(string text) => text.Length <= 4000 ? text : $"{text[..4000]}… ({text.Length - 4000} characters more)";
 }

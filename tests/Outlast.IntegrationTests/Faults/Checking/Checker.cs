@@ -20,12 +20,18 @@ internal static class Checker
         .. NothingOverIsAlive(evidence),
         .. EveryEndIsTrue(evidence),
         .. EveryEndIsToldOnce(evidence),
+        .. JudgeNotices(evidence),
+        .. OutputIsWhole(evidence),
+        .. FollowersSawTheTruth(evidence),
+    ];
+
+    /// <summary>What sessions were told, of tasks of whatever kind.</summary>
+    public static ImmutableArray<Violation> JudgeNotices(Evidence evidence) =>
+    [
         .. EveryEndReachesItsSession(evidence),
         .. NothingComesAfterItsAcknowledgement(evidence),
         .. NoticesComeInOrder(evidence),
         .. NoticesAreTheSessionsOwn(evidence),
-        .. OutputIsWhole(evidence),
-        .. FollowersSawTheTruth(evidence),
     ];
 
     private static IEnumerable<Violation> EveryAcknowledgedTaskIsThere(Evidence e) =>

@@ -71,6 +71,8 @@ public sealed class ChildTests
 
     [Fact]
     [Trait("Requirement", "V-72")]
+    [Trait("Requirement", "U-32")]
+    [Trait("Requirement", "V-02")]
     public async Task A_stop_reaches_whoever_waits_for_children_and_the_children_with_it()
     {
         await using var host = await HandlerHost.StartAsync(s => s.AddHandler("parent", async task =>
@@ -79,12 +81,15 @@ public sealed class ChildTests
             await child.WaitAsync();
         }));
         var id = await host.SubmitAsync("parent");
-        await Eventually.TrueAsync(() => host.Attempts.Find(id)?.IsWaiting == true, "it waits");
+        await Eventually.TrueAsync(() => host.Attempts.Find(id)?.IsWaiting == true && host.Runner.Running == 1, "it waits, and the child runs");
+        // One list has what runs, of either kind; one stop takes it.
+        Assert.Equal([(TaskKind.Process, 1), (TaskKind.Handler, 0)], (await host.Client.ListAsync(new() { States = [TaskState.Running] })).Tasks.Select(t => (t.Record.Spec.Kind, t.Record.Depth)));
         await host.Client.StopAsync(id, new(EndCause.User, SupervisedHost.Somebody));
         var ended = await host.EndOf(id);
         Assert.Equal(TaskState.Stopped, ended.State);
         Assert.Equal((TaskState.Stopped, EndCause.Parent), Assert.Single((await host.Client.TreeAsync(id)).Children).Task.Record is var child ? (child.State, child.End!.Cause) : default);
-        Assert.Equal(0, host.Feed.Waiting);
+        Assert.Equal((0, 0), (host.Feed.Waiting, host.Runner.Running));
+        Assert.Empty((await host.Client.ListAsync(new() { States = [TaskState.Queued, TaskState.Running, TaskState.Waiting, TaskState.Stopping] })).Tasks);
     }
 
     [Fact]

@@ -50,6 +50,56 @@ public sealed class StopTests
     }
 
     [Fact]
+    [Trait("Requirement", "C2")]
+    public async Task After_a_stop_each_thing_that_code_may_ask_for_is_refused_and_nothing_of_it_is_begun()
+    {
+        ChildTask? child = null;
+        // Each way to ask the runtime for something, by the name of its method.
+        (string Name, Func<TaskContext, Task> Ask)[] ways =
+        [
+            (nameof(TaskContext.StepAsync), task => task.StepAsync("step", _ => Task.FromResult(1))),
+            (nameof(TaskContext.StepAsync), task => task.StepAsync("step without a value", _ => Task.CompletedTask)),
+            (nameof(TaskContext.StartProcessAsync), task => task.StartProcessAsync("command", ["/bin/work"])),
+            (nameof(TaskContext.StartHandlerAsync), task => task.StartHandlerAsync("code", "asking", 0)),
+            (nameof(TaskContext.StartAsync), task => task.StartAsync("any", SupervisedHost.Spec())),
+            (nameof(TaskContext.WaitAllAsync), task => task.WaitAllAsync([child!.Id])),
+            (nameof(TaskContext.WaitAllAsync), task => task.WaitAllAsync([child!.Id], TimeSpan.Zero)),
+            (nameof(TaskContext.WaitAnyAsync), task => task.WaitAnyAsync([child!.Id])),
+            (nameof(TaskContext.AskAsync), task => task.AskAsync("question", "Shall it go on?")),
+            (nameof(ChildTask.WaitAsync), _ => child!.WaitAsync()),
+            (nameof(ChildTask.ResultAsync), _ => child!.ResultAsync<int>()),
+            (nameof(ChildTask.StopAsync), _ => child!.StopAsync("late")),
+            (nameof(TaskContext.CheckBoundary), task => { task.CheckBoundary(); return Task.CompletedTask; }),
+        ];
+        // Whatever else may be asked for one day has its line here. Cleanup is the one thing that a stop lets through.
+        string[] all = [.. typeof(TaskContext).GetMethods().Concat(typeof(ChildTask).GetMethods()).Where(m => typeof(Task).IsAssignableFrom(m.ReturnType)).Select(m => m.Name).Distinct()];
+        Assert.Equal(all.Except([nameof(TaskContext.CleanUpAsync)]).Append(nameof(TaskContext.CheckBoundary)).Order(), ways.Select(w => w.Name).Distinct().Order());
+
+        var refusals = new List<(string Name, Exception? Refusal)>();
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int>("asking", async (_, task) =>
+        {
+            child = await task.StartAsync("before", SupervisedHost.Spec("before"));
+            _begun.SetResult();
+            await _goOn.Task;
+            foreach (var (name, ask) in ways) refusals.Add((name, await Record.ExceptionAsync(() => ask(task))));
+        }));
+        var id = await host.SubmitAsync("asking", 0);
+        await _begun.Task.Soon();
+        await host.Runner.AttemptOf(child!.Id);
+        await host.Client.StopAsync(id, ByUser());
+        _goOn.SetResult();
+        var ended = await host.EndOf(id);
+
+        Assert.Equal(ways.Length, refusals.Count);
+        Assert.All(refusals, r => Assert.Equal((id, EndCause.User, "enough"), Assert.IsType<TaskStoppedException>(r.Refusal) is var e ? (e.Task, e.Stop.Cause, e.Stop.Reason) : default));
+        Assert.Equal((TaskState.Stopped, EndCause.User, null), (ended.State, ended.End!.Cause, ended.Question));
+        Assert.Empty(await host.Store.StepsAsync(id));
+        Assert.Equal(child.Id, Assert.Single((await host.Client.TreeAsync(id)).Children).Task.Record.Id);
+        Assert.Equal((1, 0), (host.Runner.Started, host.Feed.Waiting));
+        Assert.DoesNotContain(await host.EventsOf(id), e => e.Type == TaskEventType.Question);
+    }
+
+    [Fact]
     [Trait("Requirement", "C15")]
     [Trait("Requirement", "B14")]
     public async Task A_result_that_is_delivered_without_having_seen_the_stop_wins()
@@ -289,6 +339,81 @@ public sealed class StopTests
         {
             return e;
         }
+    }
+
+    [Fact]
+    [Trait("Requirement", "B5")]
+    [Trait("Requirement", "B9")]
+    [Trait("Requirement", "B13")]
+    public async Task Code_that_heeds_no_token_times_out_takes_its_child_along_is_told_of_and_counted()
+    {
+        TaskId child = default;
+        using var folder = new ScratchFolder();
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler("deaf", async task =>
+        {
+            child = (await task.StartAsync("child", SupervisedHost.Spec("child"))).Id;
+            _begun.SetResult();
+            await _goOn.Task;
+        }), folder: folder);
+        try
+        {
+            var id = await host.SubmitAsync("deaf", 0, spec => spec with { Input = null, Session = "s", IdleTimeout = TimeSpan.FromMinutes(10), IdleWarning = TimeSpan.FromMinutes(5) });
+            await _begun.Task.Soon();
+            var work = await host.Runner.AttemptOf(child);
+            // The child was its last sign of life: it does not wait for it, so that the child's life is not its own.
+            await host.PassAsync(TimeSpan.Zero);
+            await host.PassAsync(TimeSpan.FromMinutes(5));
+            await host.PassAsync(TimeSpan.FromMinutes(5));
+            // Asked first; its child is ended at once, while it has its grace.
+            await host.Time.WhenArmedAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal(TaskState.Stopping, (await host.ReadAsync(id)).State);
+            await work.Outcome.Task.Soon();
+            host.Time.Advance(TimeSpan.FromSeconds(30));
+            await host.Time.WhenArmedAsync(TimeSpan.FromSeconds(10));
+            Assert.Equal((TaskState.Stopping, 0), ((await host.ReadAsync(id)).State, host.Handlers.Abandoned));
+            host.Time.Advance(TimeSpan.FromSeconds(10));
+
+            var ended = await host.EndOf(id);
+            Assert.Equal((TaskState.TimedOut, EndCause.Inactivity), (ended.State, ended.End!.Cause));
+            Assert.StartsWith("timed out: no step, no output, no progress and no other sign of life for 10m", ended.End.Reason);
+            Assert.Equal(
+                ["asked to stop at its next boundary, 0.0 s after the request", "hard token at 30.0 s", "its code did not return and was given up at 40.0 s: it may go on in the host's process, without its task"],
+                ended.End.Evidence.Take(3).Order(StringComparer.Ordinal));
+            var below = await host.ReadAsync(child);
+            Assert.Equal((TaskState.Stopped, EndCause.Parent, true), (below.State, below.End!.Cause, below.EndedAt <= ended.EndedAt));
+            Assert.Equal((0, 1), (host.Runner.Running, host.Handlers.Abandoned));
+            Assert.Contains(await host.Status.ExamineAsync(), c => c is { Name: "abandoned", Level: CheckLevel.Warn } && c.Text.StartsWith("1 handler has not returned", StringComparison.Ordinal));
+
+            var told = (await host.Inbox.FetchAsync(new("s"))).Notices;
+            Assert.Equal([(NoticeKind.Warning, id), (NoticeKind.Ended, child), (NoticeKind.Ended, id)], told.Select(n => (n.Kind, n.Task)));
+            Assert.Equal((TaskState.TimedOut, EndCause.Inactivity), (told[^1].State, told[^1].Cause!.Value));
+            Assert.Contains(ended.End.Reason!, told[^1].Text);
+        }
+        finally
+        {
+            _goOn.SetResult();
+        }
+        await Eventually.TrueAsync(() => host.Handlers.Abandoned == 0, "it has returned after all");
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-05")]
+    [Trait("Requirement", "D5")]
+    public async Task What_comes_too_late_and_is_long_is_kept_with_the_amount_that_was_cut()
+    {
+        await using var host = await HandlerHost.StartAsync(s => s.AddHandler<int, string>("late", async (length, _) =>
+        {
+            _begun.SetResult();
+            await _goOn.Task;
+            return new string('x', length);
+        }));
+        var id = await host.SubmitAsync("late", 10_000);
+        await _begun.Task.Soon();
+        await host.Client.StopAsync(id, ByUser(now: true));
+        Assert.Equal(TaskState.Stopped, (await host.PassingUntil(host.EndOf(id))).State);
+        _goOn.SetResult();
+        // Ten thousand and the two quotes of JSON.
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).Annotations.Any(a => a.Text.EndsWith("xxx… (6002 characters more)", StringComparison.Ordinal)), "what it returned is kept, and how much of it is not");
     }
 
     [Fact]
