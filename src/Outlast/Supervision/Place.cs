@@ -20,6 +20,9 @@ internal sealed class Place(Dispatcher dispatcher, Lane lane, TaskId? task)
     /// <summary>Whether it was given back for good.</summary>
     public bool IsOver => _over;
 
+    /// <summary>Whether its attempt's end is being written: whoever writes it gives it back for good.</summary>
+    public bool IsHandedOver => _handedOver && !_over;
+
     /// <summary>Whether an attempt that needs it should have it: not while its end is being written, nor afterwards.</summary>
     public bool IsOwed => !_held && !_handedOver && !_over;
 

@@ -43,7 +43,8 @@ internal sealed class PlaceAudit(Dispatcher dispatcher, LiveAttempts attempts, T
         foreach (var difference in dispatcher.Recount()) Note($"{difference}; counted anew");
     }
 
-    private bool HasOwner(Place place, HashSet<TaskId> claimed) => place.Task is { } id && (attempts.Find(id) is { } attempt
+    // The next attempt of a task may be followed before the former one has quite gone.
+    private bool HasOwner(Place place, HashSet<TaskId> claimed) => place.IsHandedOver || place.Task is { } id && (attempts.Find(id) is { } attempt
         ? attempt.Place == place || attempts.IsExpected(id)
         // On its way to be followed, or to be rescued.
         : attempts.IsExpected(id) || claimed.Contains(id));

@@ -42,7 +42,6 @@ public sealed class MappedRoutesTests
     }
 
     [Fact]
-    [Trait("Requirement", "U-80")]
     public async Task A_page_of_another_origin_is_refused_and_whoever_acts_is_named_as_the_program_knows_him()
     {
         await using var app = await StartAsync(a => a.MapOutlast().RequireAuthorization());
