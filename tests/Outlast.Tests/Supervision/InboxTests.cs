@@ -204,7 +204,7 @@ public sealed class InboxTests
     }
 
     [Fact]
-    [Trait("Requirement", "U-43")]
+    [Trait("Requirement", "U-42")]
     public async Task A_reader_that_goes_on_has_not_come_back_and_consumes_nothing()
     {
         await using var host = await SupervisedHost.StartAsync();
