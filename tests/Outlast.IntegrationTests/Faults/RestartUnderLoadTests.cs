@@ -29,6 +29,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         using var host = await HostProcess.StartReadyAsync(data, Settings);
         using var giveUp = new CancellationTokenSource(Patience);
         using var enough = new CancellationTokenSource();
+        using var allEnded = new CancellationTokenSource();
         var clock = Stopwatch.StartNew();
 
         var gate = scratch.File("gate");
@@ -37,7 +38,7 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
         var ids = lasting.SelectMany(l => l).ToList();
         output.WriteLine($"{ids.Count} processes after {clock.Elapsed.TotalSeconds:0} s");
         var clients = Enumerable.Range(0, Submitters).Select(n => WorkAsync(data, collector, n, ids[n], enough.Token, giveUp.Token)).ToArray();
-        var readers = Enumerable.Range(0, Sessions).Select(n => ReadInboxAsync(data, collector, n, enough.Token, giveUp.Token)).ToArray();
+        var readers = Enumerable.Range(0, Sessions).Select(n => ReadInboxAsync(data, collector, n, allEnded.Token, giveUp.Token)).ToArray();
         var events = FollowEventsAsync(data, ids[^1], giveUp.Token);
 
         using var person = Connect(data);
@@ -52,6 +53,8 @@ public sealed class RestartUnderLoadTests(ITestOutputHelper output)
 
         await enough.CancelAsync();
         var extensions = await Task.WhenAll(clients);
+        // Who has read everything that there is reads on as long as something may come.
+        await allEnded.CancelAsync();
         await Task.WhenAll(readers);
         foreach (var (n, id) in ids.Index())
         {
