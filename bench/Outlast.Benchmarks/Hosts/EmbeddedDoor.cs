@@ -25,11 +25,11 @@ internal sealed class EmbeddedDoor : IAsyncDisposable
     /// <summary>Tells of what has become durable.</summary>
     public TaskFeed Feed => _app.Services.GetRequiredService<TaskFeed>();
 
-    public static async Task<EmbeddedDoor> StartAsync(DataFolder folder, Handlers handlers, CancellationToken cancel, INoticeChannel? channel = null)
+    public static async Task<EmbeddedDoor> StartAsync(DataFolder folder, Handlers handlers, CancellationToken cancel, INoticeChannel? channel = null, string settings = "{}")
     {
         var socket = Path.Combine(folder.Path, "door.sock");
         var builder = OutlastServer.CreateBuilder(new() { SocketPath = socket });
-        handlers.AddTo(builder.Services.AddOutlast(folder, OutlastSettings.Load("{}", _ => null)).UseSqlite());
+        handlers.AddTo(builder.Services.AddOutlast(folder, OutlastSettings.Load(settings, _ => null)).UseSqlite());
         if (channel is not null) builder.Services.AddSingleton(channel);
         var app = builder.Build();
         app.UseOutlast();

@@ -17,7 +17,8 @@ internal static class NoticeSeen
     private static async Task RunAsync(ScenarioRun run)
     {
         var channel = new Channel();
-        await using var door = await EmbeddedDoor.StartAsync(run.NewDataFolder(), new(), run.Cancel, channel);
+        // Each round is told at once: what comes sooner after another than the least time between two deliveries would wait for that.
+        await using var door = await EmbeddedDoor.StartAsync(run.NewDataFolder(), new(), run.Cancel, channel, """{ "delivery": { "interval": "0s" } }""");
         var committed = 0L;
         door.Feed.Committed += _ => Volatile.Write(ref committed, Stopwatch.GetTimestamp());
 
