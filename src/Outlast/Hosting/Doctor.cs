@@ -104,7 +104,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
             return new("slots", CheckLevel.Warn, $"{live} tasks run and {taken} places are taken, but that differed {(count == 1 ? "once" : $"{count} times")} since this host started, last at {at.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {what}",
                 measured.Add("corrected", count.ToString(CultureInfo.InvariantCulture)), "it has been put right, and is a fault of Outlast all the same: report it with the host's log");
         return taken == held
-            ? new("slots", CheckLevel.Ok, $"{live} tasks run, {taken} places are taken, {dispatcher.Queued} tasks are queued{Full()}", measured)
+            ? new("slots", CheckLevel.Ok, $"running: {Many(live, "task")}, in {Many(taken, "place")}; queued: {Many(dispatcher.Queued, "task")}{Full()}", measured)
             : new("slots", CheckLevel.Warn, $"{taken} places are taken, but running tasks hold {held}", measured.Add("held", held.ToString(CultureInfo.InvariantCulture)), "look again in two minutes: what differs that long is put right");
     }
 
@@ -154,7 +154,7 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
             unread ??= session.Name;
             wrong.Add($"session {session.Name}: {count} wait to be acknowledged, the oldest for {Duration.Format(TimeSpan.FromMinutes(Math.Ceiling(age.TotalMinutes)))}");
         }
-        if (wrong.Count == 0) return new("notices", CheckLevel.Ok, $"{notices} notices of {open.Count} sessions wait to be acknowledged", measured);
+        if (wrong.Count == 0) return new("notices", CheckLevel.Ok, $"to be acknowledged: {Many(notices, "notice")} of {Many(open.Count, "session")}", measured);
         return new("notices", CheckLevel.Warn, string.Join("; ", wrong.Take(10)), measured,
             unread is null ? null : $"read them: outlast inbox --session {Quoted(unread)} --ack; or, if nobody ever will: outlast session {Quoted(unread)} --close");
 
@@ -163,6 +163,8 @@ internal sealed class Doctor(ITaskStore store, StoreHealth health, Dispatcher di
         // As one word of a shell, whatever somebody called it.
         static string Quoted(string name) => name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':' or '@') ? name : $"'{name.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
+
+    private static string Many(int count, string one) => count == 1 ? $"1 {one}" : $"{count.ToString(CultureInfo.InvariantCulture)} {one}s";
 
     private async Task<HostCheck> LeftoversAsync(HostFacts facts, CancellationToken cancel)
     {
