@@ -68,7 +68,7 @@ internal sealed class SpecReader(TaskDefaults defaults, HostEnvironment host, Ti
             : (Timeout: defaults.HandlerTimeout, IdleTimeout: defaults.HandlerIdleTimeout, IdleWarning: defaults.HandlerIdleWarning, StopGrace: defaults.HandlerStopGrace);
         var name = ReadLine(fields, "name", LongestName);
         var session = ReadLine(fields, "session", LongestName);
-        if (session is "." or "..") fields.Fail("session", "is no name: a path cannot carry it");
+        if (session is not null && !IsSession(session)) fields.Fail("session", "is no name: a path cannot carry it");
         var group = ReadLine(fields, "group", LongestName);
         var labels = ReadLabels(fields);
         var parent = fields.Id("parent");
