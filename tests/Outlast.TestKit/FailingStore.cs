@@ -23,6 +23,9 @@ public sealed class FailingStore : ITaskStore
     /// <summary>Awaited by writes that begin from now on.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
+    /// <summary>Awaited by whoever has read sessions, before he is told what he read.</summary>
+    public Func<Task>? SessionsRead { get; set; }
+
     /// <summary>Awaited by writes of finished steps that begin from now on.</summary>
     public Task StepGate { get; set; } = Task.CompletedTask;
 
@@ -56,7 +59,12 @@ public sealed class FailingStore : ITaskStore
     public Task<ImmutableArray<TaskStep>> StepsAsync(TaskId id, CancellationToken cancel = default) => JournalFails ? throw new StoreUnavailableException("the disk does not answer") : _store.StepsAsync(id, cancel);
     public Task<ImmutableArray<Notice>> NoticesAsync(NoticeQuery query, CancellationToken cancel = default) => _store.NoticesAsync(query, cancel);
     public Task<ImmutableArray<string>> AddresseesAsync(CancellationToken cancel = default) => _store.AddresseesAsync(cancel);
-    public Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default) => _store.SessionsAsync(name, cancel);
+    public async Task<ImmutableArray<SessionFacts>> SessionsAsync(string? name = null, CancellationToken cancel = default)
+    {
+        var read = await _store.SessionsAsync(name, cancel);
+        if (SessionsRead is { } held) await held();
+        return read;
+    }
     public Task<GroupCount> CountGroupAsync(string? session, string group, CancellationToken cancel = default) => _store.CountGroupAsync(session, group, cancel);
     public Task<TaskRecord?> FindAsync(TaskId id, CancellationToken cancel = default) => _store.FindAsync(id, cancel);
     public Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default) => _store.FindKeyAsync(key, cancel);

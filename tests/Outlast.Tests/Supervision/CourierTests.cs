@@ -40,7 +40,7 @@ public sealed class CourierTests
         var channel = new ScriptedChannel { Answer = _ => ScriptedChannel.Hang() };
         await using var post = new Post(null, channel);
         for (var n = 0; n < Courier.MostGivenUp + 4; n++) await post.TellAsync($"s{n}");
-        await post.PassingUntilAsync(() => channel.Calls >= Courier.MostGivenUp + 4 && post.Courier.Troubles is [{ } t] && t.Contains("have not returned", StringComparison.Ordinal), "all of them hang", TimeSpan.FromSeconds(5));
+        await post.PassingUntilAsync(() => channel.Calls is var begun && begun >= Courier.MostGivenUp + 4 && post.Courier.Troubles is [{ } t] && t.Contains($" {begun} of its deliveries have not returned", StringComparison.Ordinal), "all that were begun hang, and are given up", TimeSpan.FromSeconds(5));
         var calls = channel.Calls;
         for (var n = 0; n < 100; n++) post.Time.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(calls, channel.Calls);
@@ -154,6 +154,29 @@ public sealed class CourierTests
         await sessions.SetPolicyAsync("s", SessionPolicy.Push);
         await Eventually.TrueAsync(() => channel.Calls == 2, "it is told");
         Assert.Equal(["other", "s"], channel.All.Select(n => n.Session));
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-47")]
+    public async Task A_session_that_is_to_be_told_nothing_while_it_is_looked_at_is_looked_at_again()
+    {
+        var channel = new ScriptedChannel();
+        await using var post = new Post(null, channel);
+        var (read, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        post.Store.SessionsRead = () =>
+        {
+            read.TrySetResult();
+            return go.Task;
+        };
+        await post.TellAsync("s");
+        await read.Task.Soon();
+        await post.Store.SetSessionAsync(new("s", SessionPolicy.Hold));
+        post.Courier.PolicyChanged("s");
+        go.SetResult();
+        // What was begun with the word from before may still go; nothing after it.
+        await post.TellAsync("s");
+        await post.TellAsync("other");
+        await Eventually.TrueAsync(() => post.Courier.Lanes == 1 && channel.All.Any(n => n.Session == "other"), "only the other is told from here on");
     }
 
     [Fact]
