@@ -1,4 +1,5 @@
 using Outlast.Runners;
+using Outlast.Runners.Processes;
 using Outlast.TestKit;
 using Xunit;
 
@@ -111,6 +112,25 @@ public sealed class StopTests : IAsyncLifetime
             "perl -MPOSIX -e '$SIG{TERM}=\"IGNORE\"; $|=1; print \"up\\n\"; my $end = time + 30; while (time < $end) { my $p = fork; die unless defined $p; if ($p) { POSIX::_exit(0) } setsid(); select(undef,undef,undef,0.005) }' & exec sleep 300");
         var report = await attempt.StopAsync();
         Assert.Empty(report.Survivors);
+        await run.Soon();
+        AssertGone(attempt);
+    }
+
+    [Fact]
+    [Trait("Requirement", "U-30")]
+    public async Task No_look_is_a_proof_of_absence_while_something_moves_on()
+    {
+        // It stays for shorter than a look takes, so that most looks miss it.
+        var (attempt, run) = await StartAsync(
+            "perl -MPOSIX -e '$SIG{TERM}=\"IGNORE\"; setsid(); $|=1; print \"up\\n\"; my $end = time + 30; while (time < $end) { my $p = fork; die unless defined $p; if ($p) { POSIX::_exit(0) } setsid(); select(undef,undef,undef,0.001) }' & exec sleep 300");
+        var (wrapper, walker) = (await attempt.Launched.Soon(), new ProcessWalker());
+        for (var look = 0; look < 200; look++)
+        {
+            var table = await walker.TakeAsync();
+            var chain = table.MembersOf(attempt.Task, null, []).Values.Where(p => !p.IsDead && p.Session != wrapper.Pid);
+            Assert.True(chain.Any() || !table.IsCalm, $"look {look} saw nothing of the chain, and called that a proof");
+        }
+        Assert.Empty((await attempt.StopAsync()).Survivors);
         await run.Soon();
         AssertGone(attempt);
     }

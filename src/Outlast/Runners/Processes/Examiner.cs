@@ -68,7 +68,7 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
 
     private async Task<AttemptFinding> WithoutFolderAsync(ProcessAttempt attempt, AttemptContext context, CancellationToken letGo)
     {
-        var living = attempt.Observe(await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false));
+        var living = (await walker.LookForAsync(attempt, letGo).ConfigureAwait(false)).Living;
         if (!living.IsEmpty) return new(FindingKind.Alive, $"its folder is gone, but {living.Length} of its processes are alive", context.Process);
         if (context.Process is not null) return new(FindingKind.Gone, "its folder is gone, and so are its processes");
         // What was written shortly before a power cut may be missing: then an absent folder proves nothing.
@@ -79,7 +79,7 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
 
     private async Task<AttemptFinding> OfOrphansAsync(ProcessAttempt attempt, ProcessFacts? process, string why, CancellationToken letGo)
     {
-        var living = attempt.Observe(await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false));
+        var living = (await walker.LookForAsync(attempt, letGo).ConfigureAwait(false)).Living;
         return living.IsEmpty ? new(FindingKind.Gone, why, process) : new(FindingKind.Alive, $"{why}, but {living.Length} of its processes are alive", process);
     }
 

@@ -1,15 +1,22 @@
 using System.Buffers;
+using System.Collections.Immutable;
 
 namespace Outlast.Runners.Processes;
 
 /// <summary>All processes of the machine at one moment.</summary>
-internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dictionary<int, ProcessMark> marks)
+/// <param name="processes">By their number.</param>
+/// <param name="marks">Of those that carry one.</param>
+/// <param name="isCalm">Nobody unknown was on the list and had ended, or showed no environment, when asked: such a one may have been anybody's, and have a successor that was not listed yet.</param>
+internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dictionary<int, ProcessMark> marks, bool isCalm)
 {
     private readonly ILookup<int, ProcessStat> _byParent = processes.Values.ToLookup(p => p.Parent);
     private readonly ILookup<int, ProcessStat> _bySession = processes.Values.ToLookup(p => p.Session);
     private readonly ILookup<TaskId, ProcessStat> _byTask = marks.Where(m => m.Value.Task is not null && processes.ContainsKey(m.Key)).ToLookup(m => m.Value.Task!.Value, m => processes[m.Key]);
 
     public IReadOnlyCollection<ProcessStat> All => processes.Values;
+
+    /// <summary>Whether absence from it is a proof.</summary>
+    public bool IsCalm => isCalm;
 
     public ProcessStat? Find(int pid, long startTicks) => processes.TryGetValue(pid, out var found) && found.StartTicks == startTicks ? found : null;
 
@@ -57,7 +64,10 @@ internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dicti
 /// <param name="IsKeeper">Whether it serves a task without being part of it.</param>
 internal readonly record struct ProcessMark(TaskId? Task, bool IsKeeper)
 {
-    public static ProcessMark ReadOf(int pid)
+    public static ProcessMark ReadOf(int pid) => TryReadOf(pid) ?? default;
+
+    /// <summary>None if it shows no environment: it has ended, is becoming another program, has cleared it, or belongs to the kernel or to another user.</summary>
+    public static ProcessMark? TryReadOf(int pid)
     {
         for (var size = 32 * 1024; ; size *= 4)
         {
@@ -66,7 +76,7 @@ internal readonly record struct ProcessMark(TaskId? Task, bool IsKeeper)
             {
                 var length = ProcFile.Read(pid, "/environ"u8, buffer);
                 if (length == buffer.Length && size < 8 * 1024 * 1024) continue;
-                return length <= 0 ? default : new ProcessMark(
+                return length <= 0 ? null : new ProcessMark(
                     ValueOf(buffer.AsSpan(0, length), "OUTLAST_TASK_ID="u8) is { Length: TaskId.Length } id && TaskId.TryParse(id, out var task) ? task : null,
                     ValueOf(buffer.AsSpan(0, length), "OUTLAST_KEEPER_OF="u8) is not null);
             }
@@ -98,6 +108,7 @@ internal sealed class ProcessWalker
 {
     // A number that was a keeper's may be another's by now: it is looked at again now and then.
     private const int FullMeasurementEach = 12;
+    private const int MostWalksOfLook = 3;
 
     private readonly Lock _gate = new();
     // Guarded by _gate:
@@ -125,6 +136,17 @@ internal sealed class ProcessWalker
         }
     }
 
+    /// <summary>Walks until something of the attempt is seen alive, or its absence is a proof; three times at most.</summary>
+    public async Task<Look> LookForAsync(ProcessAttempt attempt, CancellationToken letGo)
+    {
+        for (var walk = 1; ; walk++)
+        {
+            var table = await TakeAsync().WaitAsync(letGo).ConfigureAwait(false);
+            var living = attempt.Observe(table);
+            if (!living.IsEmpty || table.IsCalm || walk == MostWalksOfLook) return new(living, table.IsCalm);
+        }
+    }
+
     /// <summary>All processes now, for measuring: one that was seen before is not asked for its mark again, and keepers are left out.</summary>
     public ProcessTable TakeForMeasuring()
     {
@@ -148,6 +170,7 @@ internal sealed class ProcessWalker
         var processes = new Dictionary<int, ProcessStat>();
         var marks = new Dictionary<int, ProcessMark>();
         var seen = new Dictionary<int, (long, ProcessMark)>(_seen.Count + 16);
+        var isCalm = true;
         foreach (var pid in ProcFile.ListPids())
         {
             var isKnown = _seen.TryGetValue(pid, out var before);
@@ -157,13 +180,22 @@ internal sealed class ProcessWalker
                 seen[pid] = before;
                 continue;
             }
-            if (ProcessStat.TryRead(pid) is not { } stat) continue;
-            var mark = attention == Attention.State && before.StartTicks == stat.StartTicks ? before.Mark : ProcessMark.ReadOf(pid);
-            seen[pid] = (stat.StartTicks, mark);
-            processes[pid] = stat;
-            if (mark != default) marks[pid] = mark;
+            var stat = ProcessStat.TryRead(pid);
+            var isSame = isKnown && (stat is null || stat.Value.StartTicks == before.StartTicks);
+            var mark = isSame && attention == Attention.State ? before.Mark : stat is { IsDead: false } ? ProcessMark.TryReadOf(pid) : null;
+            // Who was seen before without a mark, alive or dead, is nobody's.
+            if (mark is null && !(isSame && before.Mark.Task is null)) isCalm = false;
+            if (stat is not { } process) continue;
+            seen[pid] = (process.StartTicks, mark ?? default);
+            processes[pid] = process;
+            if (mark is { } found && found != default) marks[pid] = found;
         }
         _seen = seen;
-        return new ProcessTable(processes, marks);
+        return new ProcessTable(processes, marks, isCalm);
     }
 }
+
+/// <summary>What was seen of one attempt.</summary>
+/// <param name="Living">Its processes that are alive.</param>
+/// <param name="IsCalm">Whether what was not seen is not there.</param>
+internal readonly record struct Look(ImmutableArray<ProcessStat> Living, bool IsCalm);

@@ -13,7 +13,7 @@ internal sealed class StopLadder(
     private static readonly TimeSpan SecondSignalAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BetweenKills = TimeSpan.FromMilliseconds(50);
-    private const int QuietSweeps = 3, QuietLooks = 2;
+    private const int QuietSweeps = 3;
     private static readonly TimeSpan LeastGraceOfSuccessor = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _hurry = new();
@@ -24,12 +24,12 @@ internal sealed class StopLadder(
     private readonly DateTimeOffset _beganAt = time.GetUtcNow();
     private readonly TaskCompletionSource<StopReport> _report = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _climbers;
-    private bool _sparesHost;
+    private bool _sparesHost, _isProof;
 
     public bool IsOver => Report.IsCompleted;
 
     /// <summary>Whether it has looked last when nothing at all was left.</summary>
-    public bool HasProvedAllGone => Report.IsCompletedSuccessfully && Report.Result.Survivors.IsEmpty && !_sparesHost;
+    public bool HasProvedAllGone => Report.IsCompletedSuccessfully && Report.Result.Survivors.IsEmpty && _isProof && !_sparesHost;
 
     /// <summary>Skips the rest of the grace.</summary>
     public void Hurry() => _hurry.Cancel();
@@ -62,7 +62,7 @@ internal sealed class StopLadder(
         var ask = isRevoked || IsImpatient ? null : AskGroup();
         var living = await LookAsync(letGo).ConfigureAwait(false);
         if (ask is not null) living = await AskAndWaitAsync(ask, living, letGo).ConfigureAwait(false);
-        if (!living.IsEmpty) living = await KillAsync(living, letGo).ConfigureAwait(false);
+        if (!living.IsEmpty || !_isProof) living = await KillAsync(living, letGo).ConfigureAwait(false);
         return Conclude(living);
     }
 
@@ -173,7 +173,6 @@ internal sealed class StopLadder(
     {
         var began = time.GetTimestamp();
         var killed = new HashSet<(int, long)>();
-        var quiet = 0;
         Note("KILL");
         for (var round = 0; ; round++)
         {
@@ -186,25 +185,27 @@ internal sealed class StopLadder(
             }
             if (round == 0) Milestone.Reach(Milestone.KillSent, attempt.Task);
             // Who forks and ends while one looks is not seen by a look, nor is its absence a proof.
-            if ((round > 0 && isNewborn) || quiet == 1) await Task.Run(() => HuntAsLongAsTheyMove(began, letGo), letGo).ConfigureAwait(false);
+            var isCaught = (!_isProof || (round > 0 && isNewborn)) && await Task.Run(() => HuntAsLongAsTheyMove(began, letGo), letGo).ConfigureAwait(false);
             await WaitForEndAsync(living, BetweenKills, letGo).ConfigureAwait(false);
             living = await LookAsync(letGo).ConfigureAwait(false);
-            quiet = living.IsEmpty ? quiet + 1 : 0;
-            if (quiet == QuietLooks || time.GetElapsedTime(began) >= options.KillLimit) return living;
+            _isProof |= isCaught;
+            if ((living.IsEmpty && _isProof) || time.GetElapsedTime(began) >= options.KillLimit) return living;
         }
     }
 
-    /// <summary>Some are gone before a look is over, and have a successor: only who kills while looking meets them.</summary>
-    private void HuntAsLongAsTheyMove(long began, CancellationToken letGo)
+    /// <summary>Some are gone before a look is over, and have a successor: only who kills while looking meets them. Whether nothing moved in the end.</summary>
+    private bool HuntAsLongAsTheyMove(long began, CancellationToken letGo)
     {
         var hunt = new ProcessHunt(attempt.Task, attempt.Wrapper);
-        for (var quiet = 0; quiet < QuietSweeps && time.GetElapsedTime(began) < options.KillLimit && !letGo.IsCancellationRequested;) quiet = hunt.Sweep() ? 0 : quiet + 1;
+        var quiet = 0;
+        while (quiet < QuietSweeps && time.GetElapsedTime(began) < options.KillLimit && !letGo.IsCancellationRequested) quiet = hunt.Sweep() ? 0 : quiet + 1;
+        return quiet == QuietSweeps;
     }
 
     private StopReport Conclude(ImmutableArray<ProcessStat> living)
     {
         var survivors = living.Select(p => new Survivor(p.Pid, p.StartTicks, ProcFile.CommandLine(p.Pid))).ToImmutableArray();
-        Note(survivors.IsEmpty ? "verified gone" : $"still alive: {string.Join(", ", survivors.Select(s => s.Pid))}");
+        Note(!survivors.IsEmpty ? $"still alive: {string.Join(", ", survivors.Select(s => s.Pid))}" : _isProof ? "verified gone" : "nothing of it is seen, but processes come and go too fast to verify it");
         Milestone.Reach(Milestone.StopVerified, attempt.Task);
         attempt.ConcludeStop();
         return new StopReport(survivors, [.. _evidence]);
@@ -212,8 +213,7 @@ internal sealed class StopLadder(
 
     private async Task<ImmutableArray<ProcessStat>> LookAsync(CancellationToken letGo)
     {
-        var table = await walker.TakeAsync().WaitAsync(letGo).ConfigureAwait(false);
-        var living = attempt.Observe(table);
+        (var living, _isProof) = await walker.LookForAsync(attempt, letGo).ConfigureAwait(false);
         var toStop = living.RemoveAll(p => HostProcesses.IsHost(p.Pid));
         _sparesHost = toStop.Length < living.Length;
         return toStop;
