@@ -54,12 +54,16 @@ public readonly record struct TaskId : IComparable<TaskId>
     public int CompareTo(TaskId other) => _value.CompareTo(other._value);
 
     /// <summary>The 26 characters.</summary>
-    public override string ToString() => string.Create(Length, _value, static (span, value) =>
+    public override string ToString() => string.Create(Length, this, static (span, id) => id.Format(span));
+
+    /// <summary>Writes the <see cref="Length"/> characters.</summary>
+    internal void Format(Span<char> text)
     {
-        for (var i = span.Length - 1; i >= 0; i--)
+        var value = _value;
+        for (var i = Length - 1; i >= 0; i--)
         {
-            span[i] = Alphabet[(int)(value & 31)];
+            text[i] = Alphabet[(int)(value & 31)];
             value >>= 5;
         }
-    });
+    }
 }

@@ -23,6 +23,12 @@ public sealed class FailingStore : ITaskStore
     /// <summary>Awaited by writes that begin from now on.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
+    /// <summary>Awaited by whoever has written, before he is told so.</summary>
+    public Func<StoreCommit, Task>? Committed { get; set; }
+
+    /// <summary>How often what is open was listed.</summary>
+    public int ListedOpen;
+
     /// <summary>Awaited by whoever has read sessions, before he is told what he read.</summary>
     public Func<Task>? SessionsRead { get; set; }
 
@@ -45,7 +51,9 @@ public sealed class FailingStore : ITaskStore
             var steps = commit.Steps.IsDefaultOrEmpty ? [] : commit.Steps;
             foreach (var step in steps) StepComes?.Invoke(step.Step);
             if (!steps.IsEmpty) await StepGate;
-            return await _store.CommitAsync(commit, cancel);
+            var verdict = await _store.CommitAsync(commit, cancel);
+            if (Committed is { } held) await held(commit);
+            return verdict;
         });
     }
 
@@ -70,7 +78,11 @@ public sealed class FailingStore : ITaskStore
     public Task<KeyOwner?> FindKeyAsync(string key, CancellationToken cancel = default) => _store.FindKeyAsync(key, cancel);
     public Task<ImmutableArray<TaskId>> ResolveAsync(string name, CancellationToken cancel = default) => _store.ResolveAsync(name, cancel);
     public Task<ImmutableArray<TaskRecord>> ListAsync(TaskQuery query, CancellationToken cancel = default) => _store.ListAsync(query, cancel);
-    public Task<ImmutableArray<OpenTask>> ListOpenAsync(CancellationToken cancel = default) => _store.ListOpenAsync(cancel);
+    public Task<ImmutableArray<OpenTask>> ListOpenAsync(CancellationToken cancel = default)
+    {
+        Interlocked.Increment(ref ListedOpen);
+        return _store.ListOpenAsync(cancel);
+    }
     public Task<ImmutableDictionary<TaskState, long>> CountAsync(CancellationToken cancel = default) => _store.CountAsync(cancel);
     public Task<EventPage> EventsAsync(EventQuery query, CancellationToken cancel = default) => _store.EventsAsync(query, cancel);
     public Task<Tombstone?> FindTombstoneAsync(TaskId id, CancellationToken cancel = default) => _store.FindTombstoneAsync(id, cancel);

@@ -90,7 +90,12 @@ internal sealed class TaskIdConverter : JsonConverter<TaskId>
     public override TaskId Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) =>
         reader.TokenType == JsonTokenType.String && TaskId.TryParse(reader.GetString(), out var id) ? id : throw new JsonException("is no task id");
 
-    public override void Write(Utf8JsonWriter writer, TaskId value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    public override void Write(Utf8JsonWriter writer, TaskId value, JsonSerializerOptions options)
+    {
+        Span<char> text = stackalloc char[TaskId.Length];
+        value.Format(text);
+        writer.WriteStringValue(text);
+    }
 }
 
 internal sealed class HostIdConverter : JsonConverter<HostId>

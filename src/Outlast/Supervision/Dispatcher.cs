@@ -29,14 +29,12 @@ public sealed class DispatcherOptions
 /// <summary>Claims queued tasks while there is room under all their keys. The queue is in memory; the store is its journal. Nothing polls.</summary>
 internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttempts attempts, HostIdentity host, StoreHealth health, DiskGuard disk, DispatcherOptions options, TimeProvider time, ILogger<Dispatcher> log)
 {
-    // What is claimed soon after it was submitted need not be read again; of a long queue the records would fill the memory.
-    private const int MostKnown = 256;
     private readonly Lock _lock = new();
-    // Guarded by _lock: who waits, by id, in order, and for a time; of how many the record is kept; every place that is not over, and how many are held; whether claiming
+    // Guarded by _lock: who waits, by id, in order, and for a time; of which the record is kept; every place that is not over, and how many are held; whether claiming
     // goes on; and whether, where it does not, that of some does.
     private readonly Dictionary<TaskId, QueuedTask> _waiting = [];
     private readonly ReadyQueue _ready = new(new(options));
-    private int _known;
+    private readonly KnownRecords _known = new();
     private readonly HashSet<Place> _places = [];
     private int _taken;
     private bool _open;
@@ -140,7 +138,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             else
             {
                 EnqueueNeedsLock(record.Id, LimitedTask.Of(record), new(record.FirstInLine, record.Spec.Priority, record.Number), record.NotBefore, record.Version);
-                RememberNeedsLock(record);
+                _known.Keep(_waiting[record.Id], record);
             }
         }
         if (start is { } now) _ = ClaimAsync(now);
@@ -158,8 +156,8 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
             reservation.Keep();
             attempts.Expect(id);
             place.Task = id;
-            ForgetNeedsLock(task);
             start = new(id, place, task.Known);
+            ForgetNeedsLock(task);
         }
         _ = Task.Run(() => ClaimAsync(start));
     }
@@ -194,6 +192,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         {
             var lane = _ready.Enter(LimitedTask.Of(task));
             var place = NewPlaceNeedsLock(lane, task.Id);
+            place.Entrust();
             _ready.Leave(lane);
             return place;
         }
@@ -308,14 +307,6 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         if (!_open && _admits && task.NotBefore is null && task.Parent is { } parent && attempts.Find(parent) is not null) _ready.Admit(task);
     }
 
-    private void RememberNeedsLock(TaskRecord record)
-    {
-        var task = _waiting[record.Id];
-        if (task.Known is null && _known >= MostKnown) return;
-        if (task.Known is null) _known++;
-        task.Known = record;
-    }
-
     private void ForgetNeedsLock(QueuedTask task)
     {
         _waiting.Remove(task.Id);
@@ -325,7 +316,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
 
     private void LeftNeedsLock(QueuedTask task)
     {
-        if (task.Known is not null) _known--;
+        _known.Drop(task);
         _ready.Leave(task.Lane);
     }
 

@@ -81,6 +81,7 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
     {
         if (_environments.Share(record.Spec) is var spec && !ReferenceEquals(spec, record.Spec)) record = record with { Spec = spec };
         var live = new LiveAttempt(record, ContextOf(record), runners.For(record.Spec.Kind), clock, place);
+        place.Entrust();
         attempts.Add(live);
         return live;
     }

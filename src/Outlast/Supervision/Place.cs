@@ -3,10 +3,11 @@ namespace Outlast.Supervision;
 /// <summary>A place under each key of a task, as an attempt holds them: lent to others while it waits for somebody or for children of its own, given back once.</summary>
 internal sealed class Place(Dispatcher dispatcher, Lane lane, TaskId? task)
 {
-    // Written under the dispatcher's lock: whether it is held now; whether it was given back because the attempt's end is being written; whether it has been given back for good.
+    // Written under the dispatcher's lock: whether it is held now; whether it was given back because the attempt's end is being written; whether it has been given back for good. And, without the lock, whether somebody has it in hand.
     private volatile bool _held;
     private volatile bool _handedOver;
     private volatile bool _over;
+    private volatile bool _entrusted;
 
     /// <summary>The keys of its task.</summary>
     public Lane Lane => lane;
@@ -20,8 +21,11 @@ internal sealed class Place(Dispatcher dispatcher, Lane lane, TaskId? task)
     /// <summary>Whether it was given back for good.</summary>
     public bool IsOver => _over;
 
-    /// <summary>Whether its attempt's end is being written: whoever writes it gives it back for good.</summary>
-    public bool IsHandedOver => _handedOver && !_over;
+    /// <summary>Whether the executor or the rescuer has it, who gives it back for good when done with its attempt: also after the task's next attempt has begun.</summary>
+    public bool IsEntrusted => _entrusted;
+
+    /// <summary>From now on whoever has the attempt sees to it.</summary>
+    public void Entrust() => _entrusted = true;
 
     /// <summary>Whether an attempt that needs it should have it: not while its end is being written, nor afterwards.</summary>
     public bool IsOwed => !_held && !_handedOver && !_over;

@@ -21,11 +21,10 @@ internal sealed class PlaceAudit(Dispatcher dispatcher, LiveAttempts attempts, T
         get { lock (_lock) return _last is var (at, what) ? (_corrected, at, what) : null; }
     }
 
-    /// <summary>One look, at what was just listed as open.</summary>
-    public void Compare(IReadOnlyCollection<OpenTask> open)
+    /// <summary>One look.</summary>
+    public void Compare()
     {
-        var claimed = open.Where(t => t.Token is not null).Select(t => t.Id).ToHashSet();
-        var unowned = dispatcher.Places.Where(p => !HasOwner(p, claimed)).ToList();
+        var unowned = dispatcher.Places.Where(p => !HasOwner(p)).ToList();
         var lacking = attempts.All.Where(a => a.LacksPlace).ToList();
         HashSet<object> before;
         lock (_lock) (before, _suspects) = (_suspects, [.. unowned, .. lacking]);
@@ -43,11 +42,8 @@ internal sealed class PlaceAudit(Dispatcher dispatcher, LiveAttempts attempts, T
         foreach (var difference in dispatcher.Recount()) Note($"{difference}; counted anew");
     }
 
-    // The next attempt of a task may be followed before the former one has quite gone.
-    private bool HasOwner(Place place, HashSet<TaskId> claimed) => place.IsHandedOver || place.Task is { } id && (attempts.Find(id) is { } attempt
-        ? attempt.Place == place || attempts.IsExpected(id)
-        // On its way to be followed, or to be rescued.
-        : attempts.IsExpected(id) || claimed.Contains(id));
+    // In this order: it is entrusted before the claim is expected no more.
+    private bool HasOwner(Place place) => (place.Task is { } id && attempts.IsExpected(id)) || place.IsEntrusted;
 
     private void Note(string what)
     {

@@ -21,6 +21,6 @@ internal sealed class QueuedTask(TaskId id, QueueOrder order, Lane lane, TaskId?
     /// <summary>Set while its time has not come.</summary>
     public DateTimeOffset? NotBefore { get; set; }
 
-    /// <summary>Its record as it was committed last, kept of a few.</summary>
+    /// <summary>Its record as it was committed last, kept of some: see <see cref="KnownRecords"/>.</summary>
     public TaskRecord? Known { get; set; }
 }

@@ -42,10 +42,10 @@ internal sealed class Rescuer(
                 var open = await store.ListOpenAsync(letGo);
                 dispatcher.Enqueue(open.Where(t => t.State == TaskState.Queued && runners.Has(t.Kind)));
                 await due.RestoreAsync(open, letGo);
-                places.Compare(open);
+                places.Compare();
                 await CountChildrenAsync(open, letGo);
-                // Twice without a follower under the same token: not merely on its way.
-                var orphans = open.Where(t => t.Token is not null && attempts.Find(t.Id) is null).ToList();
+                // Twice without a follower under the same token: not merely on its way. In this order: an attempt is there before its claim is expected no more.
+                var orphans = open.Where(t => t.Token is not null && !attempts.IsExpected(t.Id) && attempts.Find(t.Id) is null).ToList();
                 var sure = orphans.Where(t => suspects.GetValueOrDefault(t.Id) == t.Token).ToList();
                 await RescueAsync(Occupy(sure), letGo);
                 suspects = orphans.ToDictionary(t => t.Id, t => t.Token);

@@ -151,10 +151,10 @@ public sealed class LimitTests
         // As if somebody had forgotten to give it back.
         host.Dispatcher.Reserve(LimitedTask.Of(SupervisedHost.Spec(), null));
         var id = (await host.SubmitAsync()).Record.Id;
-        host.Places.Compare([]);
+        host.Places.Compare();
         Assert.False(host.Runner.Knows(id));
         Assert.Null(host.Places.Found);
-        host.Places.Compare([]);
+        host.Places.Compare();
         await host.Runner.AttemptOf(id);
         Assert.Equal(1, host.Places.Found!.Value.Count);
         var check = (await host.Status.ExamineAsync()).Single(c => c.Name == "slots");
@@ -171,7 +171,7 @@ public sealed class LimitTests
         var (parent, _) = await host.RunAsync();
         await host.RunAsync(parent: parent);
         await host.RunAsync();
-        for (var look = 0; look < 3; look++) host.Places.Compare([.. await host.Store.ListOpenAsync()]);
+        for (var look = 0; look < 3; look++) host.Places.Compare();
         Assert.Null(host.Places.Found);
         Assert.Equal(CheckLevel.Ok, (await host.Status.ExamineAsync()).Single(c => c.Name == "slots").Level);
     }

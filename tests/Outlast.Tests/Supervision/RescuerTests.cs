@@ -162,6 +162,37 @@ public sealed class RescuerTests
     }
 
     [Fact]
+    [Trait("Requirement", "U-11")]
+    [Trait("Requirement", "U-80")]
+    public async Task A_claim_that_is_on_disk_and_not_told_yet_is_left_to_its_claimer_however_long_that_takes()
+    {
+        var told = new TaskCompletionSource();
+        var store = new FailingStore { Committed = commit => commit.Changes.Any(c => c.After.Claim is not null && c.After.State == TaskState.Running) ? told.Task : Task.CompletedTask };
+        await using var host = await SupervisedHost.StartAsync(store, _runner, _time);
+        var id = (await host.SubmitAsync()).Record.Id;
+        await Eventually.TrueAsync(async () => (await host.ReadAsync(id)).State == TaskState.Running, "the claim is on disk");
+
+        try
+        {
+            for (var sweep = 0; sweep < 4; sweep++)
+            {
+                var before = store.ListedOpen;
+                _time.Advance(TimeSpan.FromMinutes(1));
+                await Eventually.TrueAsync(() => store.ListedOpen > before, "a sweep has looked");
+            }
+        }
+        finally
+        {
+            told.SetResult();
+        }
+        (await _runner.AttemptOf(id)).End(0);
+
+        await host.EndOf(id);
+        Assert.Equal((TaskState.Completed, 1, 1), ((await host.ReadAsync(id)).State, (await host.ReadAsync(id)).Attempt, _runner.Started));
+        Assert.Null(host.Places.Found);
+    }
+
+    [Fact]
     [Trait("Requirement", "U-102")]
     [Trait("Requirement", "S285-7")]
     public async Task An_end_that_cannot_be_written_is_written_when_there_is_room()
