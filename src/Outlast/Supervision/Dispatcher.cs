@@ -55,7 +55,7 @@ internal sealed class Dispatcher(TaskLedger ledger, Executor executor, LiveAttem
         get { lock (_lock) return _taken; }
     }
 
-    /// <summary>Every place that somebody has, held or lent: what a self-check compares with the attempts that run.</summary>
+    /// <summary>Every place that somebody has, held or lent: what a self-check compares with who has them.</summary>
     public ImmutableArray<Place> Places
     {
         get { lock (_lock) return [.. _places]; }

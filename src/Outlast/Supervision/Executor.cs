@@ -111,8 +111,9 @@ internal sealed class Executor(TaskLedger ledger, LiveAttempts attempts, RunnerS
         }
         finally
         {
-            progress.Forget(live);
+            // First: it is this attempt's as long as it is not given back here.
             live.Place.Free();
+            progress.Forget(live);
             attempts.Remove(live);
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 
 namespace Outlast.Supervision;
@@ -10,31 +11,47 @@ internal sealed class KnownRecords
     private const long BytesOfSmallest = 2048;
 
     private long _bytes;
+    private ImmutableSortedDictionary<string, string>? _environment;
 
     /// <summary>Keeps it with the task, if there is room.</summary>
     public void Keep(QueuedTask task, TaskRecord record)
     {
         Drop(task);
-        var bytes = Weigh(record.Spec);
-        if (_bytes + bytes > MostBytes) return;
+        if (Weigh(record.Spec) is not { } bytes || _bytes + bytes > MostBytes) return;
         _bytes += bytes;
-        task.Known = record;
+        (task.Known, task.KnownBytes) = (record, bytes);
     }
 
     /// <summary>The task waits no more, or its record is another by now.</summary>
     public void Drop(QueuedTask task)
     {
-        if (task.Known is not { } record) return;
-        _bytes -= Weigh(record.Spec);
-        task.Known = null;
+        _bytes -= task.KnownBytes;
+        (task.Known, task.KnownBytes) = (null, 0);
     }
 
-    /// <summary>Bytes, roughly. An environment is mostly one object for many.</summary>
-    private static long Weigh(TaskSpec spec)
+    /// <summary>What its largest parts take in memory, in bytes; none if its input is there no more.</summary>
+    private long? Weigh(TaskSpec spec)
     {
         var bytes = BytesOfSmallest;
-        if (spec.Input is { } input) bytes += JsonMarshal.GetRawUtf8Value(input).Length;
-        if (spec.Process is { } process) bytes += 2L * (process.Argv.Sum(a => a.Length) + (process.Stdin.Text?.Length ?? 0));
+        try
+        {
+            if (spec.Input is { } input) bytes += JsonMarshal.GetRawUtf8Value(input).Length;
+        }
+        catch (Exception e) when (e is ObjectDisposedException or InvalidOperationException)
+        {
+            // A program may have disposed the document that it took it from.
+            return null;
+        }
+        if (spec.Process is not { } process) return bytes;
+        bytes += BytesOf(process.Stdin.Text);
+        foreach (var argument in process.Argv) bytes += BytesOf(argument);
+        // A host's own is one object for many.
+        if (ReferenceEquals(process.Environment, _environment)) return bytes;
+        _environment = process.Environment;
+        foreach (var (name, value) in process.Environment) bytes += BytesOf(name) + BytesOf(value);
         return bytes;
     }
+
+    /// <summary>With what an object takes beside its text.</summary>
+    private static long BytesOf(string? text) => text is null ? 0 : 32 + 2 * text.Length;
 }

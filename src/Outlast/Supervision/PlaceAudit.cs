@@ -1,11 +1,10 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Outlast.Diagnostics;
-using Outlast.Storage;
 
 namespace Outlast.Supervision;
 
-/// <summary>Compares, each minute, the places that are taken with the attempts and claims that take them; what differs twice is logged and put right.</summary>
+/// <summary>Compares, each minute, the places that are taken with who has them (a claim that is being written, or whoever follows or rescues the attempt), and attempts with their places; what differs twice is logged and put right.</summary>
 /// <remarks>A place has an owner from its first moment and is freed by that owner's end, so that there should be nothing to find. What is found is a fault, and the doctor shows it.</remarks>
 internal sealed class PlaceAudit(Dispatcher dispatcher, LiveAttempts attempts, TimeProvider time, ILogger<PlaceAudit> log)
 {

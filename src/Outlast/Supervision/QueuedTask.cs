@@ -23,4 +23,7 @@ internal sealed class QueuedTask(TaskId id, QueueOrder order, Lane lane, TaskId?
 
     /// <summary>Its record as it was committed last, kept of some: see <see cref="KnownRecords"/>.</summary>
     public TaskRecord? Known { get; set; }
+
+    /// <summary>What that takes in memory, roughly.</summary>
+    public long KnownBytes { get; set; }
 }

@@ -125,8 +125,8 @@ internal sealed class Rescuer(
         try
         {
             var answer = await IfStillAsync(record, Transition.Adopted(host.NewClaim(), finding.Kind == FindingKind.Alive, finding.Process, evidence, time.GetUtcNow()), letGo);
+            if (answer.Changed) Follow(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, place);
             adopted = answer.Changed;
-            if (adopted) Follow(answer.Record, finding.Kind == FindingKind.Ended ? evidence : null, place);
         }
         finally
         {

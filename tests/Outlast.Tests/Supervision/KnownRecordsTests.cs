@@ -40,6 +40,32 @@ public sealed class KnownRecordsTests
     }
 
     [Fact]
+    public void An_environment_counts_unless_it_is_the_same_object_again()
+    {
+        var (one, other) = (Nothing.Add("A", new string('x', 1 << 20)), Nothing.Add("A", new string('x', 1 << 20)));
+        Assert.InRange(Enumerable.Range(0, 300).Count(n => Wait(With(n % 2 == 0 ? one : other)).Known is not null), 1, 2);
+        Assert.InRange(Enumerable.Range(0, 300).Count(_ => Wait(With(one)).Known is not null), 250, 300);
+
+        static TaskSpec With(ImmutableSortedDictionary<string, string> environment) => new() { Name = "large", Process = new() { Argv = ["true"], Cwd = "/", Environment = environment } };
+    }
+
+    [Fact]
+    public void What_a_program_has_disposed_is_not_kept_and_harms_nobody()
+    {
+        using var document = JsonDocument.Parse("[1]");
+        var record = StoredTasks.Queued(new() { Name = "gone", Handler = "print", Input = document.RootElement });
+        var task = new QueuedTask(record.Id, new(false, 0, record.Number), _queue.Enter(LimitedTask.Of(record)));
+        _known.Keep(task, record);
+        Assert.NotNull(task.Known);
+
+        document.Dispose();
+        _known.Drop(task);
+        _known.Keep(task, record);
+
+        Assert.Null(task.Known);
+    }
+
+    [Fact]
     public void Of_small_ones_thousands_are_and_the_record_is_the_last()
     {
         var waiting = Enumerable.Range(0, 3000).Select(_ => Wait(new() { Name = "small", Process = new() { Argv = ["true"], Cwd = "/", Environment = Nothing } })).ToList();

@@ -68,7 +68,8 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
 
     private async Task<AttemptFinding> WithoutFolderAsync(ProcessAttempt attempt, AttemptContext context, CancellationToken letGo)
     {
-        var living = (await walker.LookForAsync(attempt, letGo).ConfigureAwait(false)).Living;
+        var look = await walker.LookForAsync(attempt, letGo).ConfigureAwait(false);
+        var living = look.Living.AddRange(look.Hosts);
         if (!living.IsEmpty) return new(FindingKind.Alive, $"its folder is gone, but {living.Length} of its processes are alive", context.Process);
         if (context.Process is not null) return new(FindingKind.Gone, "its folder is gone, and so are its processes");
         // What was written shortly before a power cut may be missing: then an absent folder proves nothing.
@@ -79,7 +80,8 @@ internal sealed class Examiner(ProcessWalker walker, ProcessRunnerOptions option
 
     private async Task<AttemptFinding> OfOrphansAsync(ProcessAttempt attempt, ProcessFacts? process, string why, CancellationToken letGo)
     {
-        var living = (await walker.LookForAsync(attempt, letGo).ConfigureAwait(false)).Living;
+        var look = await walker.LookForAsync(attempt, letGo).ConfigureAwait(false);
+        var living = look.Living.AddRange(look.Hosts);
         return living.IsEmpty ? new(FindingKind.Gone, why, process) : new(FindingKind.Alive, $"{why}, but {living.Length} of its processes are alive", process);
     }
 

@@ -73,7 +73,7 @@ internal sealed class Leftovers(ProcessWalker walker, ProcessWatcher watcher, Pr
     }
 
     private async Task<ImmutableArray<ProcessStat>> LookAsync(ProcessAttempt attempt, CancellationToken letGo) =>
-        (await walker.LookForAsync(attempt, letGo).ConfigureAwait(false)).Living.RemoveAll(p => HostProcesses.IsHost(p.Pid));
+        (await walker.LookForAsync(attempt, letGo).ConfigureAwait(false)).Living;
 
     private static bool IsOfThisBoot(AttemptContext context, AttemptFolder folder) => (context.Process?.BootId ?? folder.ReadBootId()) == Machine.BootId;
 

@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Collections.Immutable;
+using System.Diagnostics;
 
 namespace Outlast.Runners.Processes;
 
 /// <summary>All processes of the machine at one moment.</summary>
 /// <param name="processes">By their number.</param>
 /// <param name="marks">Of those that carry one.</param>
-/// <param name="isCalm">Nobody unknown was on the list and had ended, or showed no environment, when asked: such a one may have been anybody's, and have a successor that was not listed yet.</param>
-internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dictionary<int, ProcessMark> marks, bool isCalm)
+/// <param name="doubts">Whose successors may be missing.</param>
+internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dictionary<int, ProcessMark> marks, ProcessDoubts doubts)
 {
     private readonly ILookup<int, ProcessStat> _byParent = processes.Values.ToLookup(p => p.Parent);
     private readonly ILookup<int, ProcessStat> _bySession = processes.Values.ToLookup(p => p.Session);
@@ -15,8 +16,8 @@ internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dicti
 
     public IReadOnlyCollection<ProcessStat> All => processes.Values;
 
-    /// <summary>Whether absence from it is a proof.</summary>
-    public bool IsCalm => isCalm;
+    /// <summary>Whether absence from it is a proof that nothing of the task is alive.</summary>
+    public bool IsCalmFor(TaskId task) => doubts.Unknown == 0 && !doubts.Tasks.Contains(task);
 
     public ProcessStat? Find(int pid, long startTicks) => processes.TryGetValue(pid, out var found) && found.StartTicks == startTicks ? found : null;
 
@@ -58,6 +59,11 @@ internal sealed class ProcessTable(Dictionary<int, ProcessStat> processes, Dicti
     /// <summary>Whether the session of that number is still the one that this wrapper leads or led.</summary>
     private bool IsSessionOf((int Pid, long StartTicks) leader) => !processes.TryGetValue(leader.Pid, out var now) || now.StartTicks == leader.StartTicks;
 }
+
+/// <summary>Who was on the list of processes and had ended, or showed no environment, when asked: such a one may have had a successor that was not listed yet.</summary>
+/// <param name="Unknown">How many that nobody knew: they may have been anybody's.</param>
+/// <param name="Tasks">Whose the others were.</param>
+internal readonly record struct ProcessDoubts(int Unknown, IReadOnlySet<TaskId> Tasks);
 
 /// <summary>What a process's environment says of its place.</summary>
 /// <param name="Task">The task that it is marked as part of.</param>
@@ -108,7 +114,9 @@ internal sealed class ProcessWalker
 {
     // A number that was a keeper's may be another's by now: it is looked at again now and then.
     private const int FullMeasurementEach = 12;
-    private const int MostWalksOfLook = 3;
+    private const int MostWalksOfLook = 2;
+    private static readonly TimeSpan LongestHunt = TimeSpan.FromSeconds(1);
+    private const long Unreadable = -1;
 
     private readonly Lock _gate = new();
     // Guarded by _gate:
@@ -116,7 +124,7 @@ internal sealed class ProcessWalker
 
     private readonly Lock _walk = new();
     // Guarded by _walk:
-    private Dictionary<int, (long StartTicks, ProcessMark Mark)> _seen = [];
+    private Dictionary<int, Seen> _seen = [];
     private int _measurements;
 
     /// <summary>All processes, at a moment after this call.</summary>
@@ -136,15 +144,32 @@ internal sealed class ProcessWalker
         }
     }
 
-    /// <summary>Walks until something of the attempt is seen alive, or its absence is a proof; three times at most.</summary>
+    /// <summary>Looks for what of the attempt is alive: a walk, and where absence from it proves nothing, another, and then a hunt that touches nobody.</summary>
     public async Task<Look> LookForAsync(ProcessAttempt attempt, CancellationToken letGo)
     {
         for (var walk = 1; ; walk++)
         {
             var table = await TakeAsync().WaitAsync(letGo).ConfigureAwait(false);
             var living = attempt.Observe(table);
-            if (!living.IsEmpty || table.IsCalm || walk == MostWalksOfLook) return new(living, table.IsCalm);
+            var hosts = living.RemoveAll(p => !HostProcesses.IsHost(p.Pid));
+            var work = living.RemoveRange(hosts);
+            if (!work.IsEmpty || table.IsCalmFor(attempt.Task)) return new(work, hosts, IsProof: true);
+            if (walk == MostWalksOfLook) return await Task.Run(() => Hunt(attempt, hosts, letGo), letGo).ConfigureAwait(false);
         }
+    }
+
+    private static Look Hunt(ProcessAttempt attempt, ImmutableArray<ProcessStat> hosts, CancellationToken letGo)
+    {
+        var met = ImmutableArray<ProcessStat>.Empty;
+        var began = Stopwatch.GetTimestamp();
+        var isProof = new ProcessHunt(attempt.Task, attempt.Wrapper).Run(
+            p =>
+            {
+                met = [p];
+                return false;
+            },
+            () => Stopwatch.GetElapsedTime(began) < LongestHunt && !letGo.IsCancellationRequested);
+        return new(met, hosts, isProof);
     }
 
     /// <summary>All processes now, for measuring: one that was seen before is not asked for its mark again, and keepers are left out.</summary>
@@ -165,37 +190,51 @@ internal sealed class ProcessWalker
 
     private enum Attention { None, State, Anew }
 
+    /// <summary>What is remembered of a process.</summary>
+    /// <param name="StartTicks">Its start; -1 if even that is not shown.</param>
+    /// <param name="Mark">None if it showed no environment.</param>
+    /// <param name="IsDead">Whether it was dead already.</param>
+    internal readonly record struct Seen(long StartTicks, ProcessMark? Mark, bool IsDead);
+
     private ProcessTable Walk_NeedsLock(Func<long, ProcessMark, Attention> attentionFor)
     {
         var processes = new Dictionary<int, ProcessStat>();
         var marks = new Dictionary<int, ProcessMark>();
-        var seen = new Dictionary<int, (long, ProcessMark)>(_seen.Count + 16);
-        var isCalm = true;
+        var seen = new Dictionary<int, Seen>(_seen.Count + 16);
+        var (unknown, tasks) = (0, new HashSet<TaskId>());
         foreach (var pid in ProcFile.ListPids())
         {
             var isKnown = _seen.TryGetValue(pid, out var before);
-            var attention = isKnown ? attentionFor(before.StartTicks, before.Mark) : Attention.Anew;
+            var attention = isKnown ? attentionFor(before.StartTicks, before.Mark ?? default) : Attention.Anew;
             if (attention == Attention.None)
             {
                 seen[pid] = before;
                 continue;
             }
             var stat = ProcessStat.TryRead(pid);
-            var isSame = isKnown && (stat is null || stat.Value.StartTicks == before.StartTicks);
+            var isSame = isKnown && (stat?.StartTicks ?? before.StartTicks) == before.StartTicks;
             var mark = isSame && attention == Attention.State ? before.Mark : stat is { IsDead: false } ? ProcessMark.TryReadOf(pid) : null;
-            // Who was seen before without a mark, alive or dead, is nobody's.
-            if (mark is null && !(isSame && before.Mark.Task is null)) isCalm = false;
+            seen[pid] = new(stat?.StartTicks ?? Unreadable, mark, stat is { IsDead: true });
+            if (mark is null && !(isSame && HasNoSuccessor(before, stat)))
+            {
+                if (isSame && before.Mark?.Task is { } task) tasks.Add(task);
+                else unknown++;
+            }
             if (stat is not { } process) continue;
-            seen[pid] = (process.StartTicks, mark ?? default);
             processes[pid] = process;
             if (mark is { } found && found != default) marks[pid] = found;
         }
         _seen = seen;
-        return new ProcessTable(processes, marks, isCalm);
+        return new ProcessTable(processes, marks, new(unknown, tasks));
     }
+
+    /// <summary>Whether one that shows nothing now is known to be no task's, to have been dead before, or to show nothing for good.</summary>
+    internal static bool HasNoSuccessor(Seen before, ProcessStat? now) =>
+        before.IsDead || (before.Mark is { } mark ? mark.Task is null : now is { IsDead: false } || (now is null && before.StartTicks == Unreadable));
 }
 
 /// <summary>What was seen of one attempt.</summary>
 /// <param name="Living">Its processes that are alive.</param>
-/// <param name="IsCalm">Whether what was not seen is not there.</param>
-internal readonly record struct Look(ImmutableArray<ProcessStat> Living, bool IsCalm);
+/// <param name="Hosts">Those that are hosts, and are spared.</param>
+/// <param name="IsProof">Whether what was not seen is not there.</param>
+internal readonly record struct Look(ImmutableArray<ProcessStat> Living, ImmutableArray<ProcessStat> Hosts, bool IsProof);

@@ -13,7 +13,6 @@ internal sealed class StopLadder(
     private static readonly TimeSpan SecondSignalAfter = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BetweenKills = TimeSpan.FromMilliseconds(50);
-    private const int QuietSweeps = 3;
     private static readonly TimeSpan LeastGraceOfSuccessor = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _hurry = new();
@@ -62,7 +61,7 @@ internal sealed class StopLadder(
         var ask = isRevoked || IsImpatient ? null : AskGroup();
         var living = await LookAsync(letGo).ConfigureAwait(false);
         if (ask is not null) living = await AskAndWaitAsync(ask, living, letGo).ConfigureAwait(false);
-        if (!living.IsEmpty || !_isProof) living = await KillAsync(living, letGo).ConfigureAwait(false);
+        if (!living.IsEmpty) living = await KillAsync(living, letGo).ConfigureAwait(false);
         return Conclude(living);
     }
 
@@ -184,8 +183,8 @@ internal sealed class StopLadder(
                 if (!HostProcesses.IsHost(process.Pid)) Signals.Send(process.Pid, process.StartTicks, Signals.Kill);
             }
             if (round == 0) Milestone.Reach(Milestone.KillSent, attempt.Task);
-            // Who forks and ends while one looks is not seen by a look, nor is its absence a proof.
-            var isCaught = (!_isProof || (round > 0 && isNewborn)) && await Task.Run(() => HuntAsLongAsTheyMove(began, letGo), letGo).ConfigureAwait(false);
+            // Who forks and ends while one looks is not seen by a look: only who kills while looking meets it.
+            var isCaught = (!_isProof || (round > 0 && isNewborn)) && await Task.Run(() => Hunt(began, letGo), letGo).ConfigureAwait(false);
             await WaitForEndAsync(living, BetweenKills, letGo).ConfigureAwait(false);
             living = await LookAsync(letGo).ConfigureAwait(false);
             _isProof |= isCaught;
@@ -193,14 +192,9 @@ internal sealed class StopLadder(
         }
     }
 
-    /// <summary>Some are gone before a look is over, and have a successor: only who kills while looking meets them. Whether nothing moved in the end.</summary>
-    private bool HuntAsLongAsTheyMove(long began, CancellationToken letGo)
-    {
-        var hunt = new ProcessHunt(attempt.Task, attempt.Wrapper);
-        var quiet = 0;
-        while (quiet < QuietSweeps && time.GetElapsedTime(began) < options.KillLimit && !letGo.IsCancellationRequested) quiet = hunt.Sweep() ? 0 : quiet + 1;
-        return quiet == QuietSweeps;
-    }
+    private bool Hunt(long began, CancellationToken letGo) => new ProcessHunt(attempt.Task, attempt.Wrapper).Run(
+        p => Signals.Send(p.Pid, p.StartTicks, Signals.Kill) || true,
+        () => time.GetElapsedTime(began) < options.KillLimit && !letGo.IsCancellationRequested);
 
     private StopReport Conclude(ImmutableArray<ProcessStat> living)
     {
@@ -213,10 +207,9 @@ internal sealed class StopLadder(
 
     private async Task<ImmutableArray<ProcessStat>> LookAsync(CancellationToken letGo)
     {
-        (var living, _isProof) = await walker.LookForAsync(attempt, letGo).ConfigureAwait(false);
-        var toStop = living.RemoveAll(p => HostProcesses.IsHost(p.Pid));
-        _sparesHost = toStop.Length < living.Length;
-        return toStop;
+        (var living, var hosts, _isProof) = await walker.LookForAsync(attempt, letGo).ConfigureAwait(false);
+        _sparesHost = !hosts.IsEmpty;
+        return living;
     }
 
     /// <summary>Until all of them are dead, the time is over, or somebody is in a hurry.</summary>
